@@ -83,9 +83,18 @@ generate folder:
 bench:
     mkdir -p benchmarks/results
     for name in rpc admin hostile appends opening replay verify snapshot_pause page links floods \
-            reconnects replicas $(test "$(id -u)" = 0 && echo traffic); do \
+            reconnects replicas storm $(test "$(id -u)" = 0 && echo traffic); do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done
+
+# Let the power of three NATS servers fail, round after round; then a control that has to lose. Needs root.
+drill-power *args:
+    {{python}} benchmarks/power_failure.py {{args}}
+    {{python}} benchmarks/power_failure.py --rounds 1 --sync default
+
+# Kill, pause and cut off servers of a cluster, and judge what clients were answered; needs root.
+drill *args:
+    {{python}} -m benchmarks.drill {{ if args == "" { "--each" } else { args } }}
 
 # Write the golden log of this version to tests/golden/.
 golden:

@@ -2,14 +2,15 @@
 
 Questions: what CPU time do the states of 10,000 nodes take in one call, and a page of the list; how
 long does CheckConnState take while lists, the log and the past are asked for; and what do 200
-watches of 1,000 events a second take?
+watches of 1,000 events a second take? With `--stalled`: what do they take if one of them reads
+nothing, and the server restarts in the middle?
 
 The server is a process of its own over mutual TLS. Its CPU time is that of /proc, divided by the
 calls; the time of History.At is that of the process that it runs, too. The baseline of the waits is
 CheckConnState alone, measured before and after.
 
     python benchmarks/admin.py [--nodes 10000] [--events 10000] [--seconds 3] [--watches 200]
-        [--rate 1000]
+        [--rate 1000] [--stalled]
 """
 
 import argparse
@@ -27,7 +28,8 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.rpc import SERVICE, Running, ours_running
+from benchmarks.servers import SERVICE, Running, ours_running
+from benchmarks.watchers import Scene
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.admin.v1 import events_pb2, history_pb2, nodes_pb2, tokens_pb2
 
@@ -77,7 +79,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--watches", type=int, default=200)
     parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--stalled", action="store_true", help="a reader stalls; a restart")
     arguments = parser.parse_args()
+    if arguments.stalled:
+        stalled(arguments)
+        return
     with tempfile.TemporaryDirectory(prefix="nc-benchmark-") as folder:
         data = Path(folder) / "data"
         with ours_running(data, Path(folder) / "server.log") as server:
@@ -211,6 +217,22 @@ async def watches(server: Running, pki: Path, calls: Calls, arguments: argparse.
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def stalled(arguments: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="nc-benchmark-") as folder:
+        scene = Scene(Path(folder), arguments.watches, arguments.rate)
+        found = uvloop.run(scene.run(int(arguments.rate * arguments.seconds)))
+    before_mb, most_mb = found.memory_mb
+    lines = (
+        f"{arguments.watches} watches, {found.a_second:,.0f} events/s, one stalled, a restart:",
+        f"  {found.events:,} events, {found.missing} of them missing to anybody",
+        f"  {found.resumed} watches went on after the restart",
+        f"  the last of them had all {found.behind_s:.1f} s after the last event",
+        f"  the stalled one was told to go on from event {found.cut_off_at}",
+        f"  memory of the server {before_mb:.0f} MB before, {most_mb:.0f} MB at most",
+    )
+    print(*lines, sep="\n")
 
 
 async def appending(calls: Calls, count: int) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.rpc import Running
+from benchmarks.servers import Running
 from tests.support.nats_identities import write_certificates
 from tests.support.nats_servers import NatsServer, address_of, free_port
 from tests.support.server_process import parse

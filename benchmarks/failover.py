@@ -10,7 +10,7 @@ import grpc
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cluster import Server
-from benchmarks.rpc import SERVICE
+from benchmarks.servers import SERVICE
 from nc.pb import network_controller_pb2 as pb
 
 COMMAND = pb.GetBootStrapTokenRequest(expireTime=10)

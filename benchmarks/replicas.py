@@ -38,7 +38,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cluster import PROGRAM, Server, Servers, Stream, three_of_nats
 from benchmarks.failover import COMMAND, after_kill
 from benchmarks.histories import newcomers, write_log
-from benchmarks.rpc import Load, Shape, built_load, prepare
+from benchmarks.rpc import Load, Shape, built_load
+from benchmarks.servers import prepare
 from nc.pb import network_controller_pb2 as pb
 
 BASELINE = "one server, file log"

@@ -24,16 +24,12 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import re
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,23 +37,11 @@ from typing import Any, NamedTuple
 import grpc
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.servers import SERVICE, Running, ours_running, prepare, stopping
 from nc.pb import network_controller_pb2 as pb
 
-SERVICE = "/pb.LiteKubeNCService/"
 ANSWER = pb.CheckConnResponse(code="200", message="ok", connState=-1)
-
-
-@dataclass(frozen=True)
-class Running:
-    """A server process, and where it listens."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-
-    def cpu_s(self) -> float:
-        """CPU time that it has used so far, seconds."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Shape(NamedTuple):
@@ -308,54 +292,6 @@ def bare_running(pki: Path) -> Iterator[Running]:
     assert process.stdout
     with stopping(process):
         yield Running(process, int(process.stdout.readline()))
-
-
-@contextlib.contextmanager
-def ours_running(data: Path, log: Path) -> Iterator[Running]:
-    """Our server as an operator runs it, its log lines in a file."""
-    command = [str(Path(sys.executable).parent / "network-controller"), "serve"]
-    command += ["--data-dir", str(data), "--advertise", "127.0.0.1"]
-    command += ["--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"]
-    with log.open("w") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
-    assert process.stdout
-    with stopping(process):
-        port = 0
-        for line in process.stdout:
-            if found := re.search(r"control +port (\d+)", line):
-                port = int(found[1])
-            if "get a bootstrap token" in line:  # the last it says
-                break
-        yield Running(process, port)
-
-
-@contextlib.contextmanager
-def stopping(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """End a process that was started here."""
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
-
-
-def prepare(ours: Running, pki: Path) -> dict[str, str]:
-    """A bootstrap token and a node to ask about."""
-
-    async def enrol() -> dict[str, str]:
-        credentials = grpc.ssl_channel_credentials(
-            *((pki / name).read_bytes() for name in ("ca.pem", "client-key.pem", "client.pem"))
-        )
-        async with grpc.aio.secure_channel(f"127.0.0.1:{ours.port}", credentials) as channel:
-            issue: Any = channel.unary_unary(SERVICE + "GetBootStrapToken")
-            request = pb.GetBootStrapTokenRequest(expireTime=60).SerializeToString()
-            issued = pb.GetBootStrapTokenResponse.FromString(await issue(request))
-            redeem: Any = channel.unary_unary(SERVICE + "GetToken")
-            request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken).SerializeToString()
-            node = pb.GetTokenResponse.FromString(await redeem(request))
-        return {"bootstrap": issued.bootStrapToken, "node": node.token}
-
-    return uvloop.run(enrol())
 
 
 if __name__ == "__main__":

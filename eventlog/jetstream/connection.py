@@ -3,10 +3,12 @@
 import asyncio
 import ssl
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
+from urllib.parse import ParseResult
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 
 from eventlog.errors import LogUnavailable
 from eventlog.jetstream.address import StreamAddress
@@ -23,6 +25,45 @@ _AGAIN_S: Final = 0.1  # before the next server is tried
 _PING_S: Final = 2  # a server that does not answer two of these is left
 
 
+class _OverTls(asyncio.StreamReaderProtocol):
+    """Reads a TLS connection, which cannot stay half open; the client's own asks for that.
+
+    asyncio would say at the end of each connection that it has no effect.
+    """
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+
+class _Transport(TcpTransport):
+    """The client's own, but for `_OverTls`."""
+
+    def __bool__(self) -> bool:
+        """Also before it is connected: the client would make another one."""
+        return True
+
+    async def connect_tls(
+        self,
+        uri: str | ParseResult,
+        ssl_context: ssl.SSLContext,
+        buffer_size: int,
+        connect_timeout: int,
+    ) -> None:
+        del buffer_size  # as the client's own
+        plain, loop = cast("asyncio.StreamWriter", self._io_writer), asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = _OverTls(reader)
+        name = uri if isinstance(uri, str) else uri.hostname
+        async with asyncio.timeout(connect_timeout):
+            made = await loop.start_tls(
+                plain.transport, protocol, ssl_context, server_hostname=name
+            )
+        transport = cast("asyncio.WriteTransport", made)
+        self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._io_reader = reader
+
+
 async def _note(_error: Exception) -> None:
     """The client tries the next server by itself; what is not answered is seen by who asked."""
 
@@ -36,6 +77,7 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
     credentials = None if address.credentials is None else Credentials(address.credentials)
     context = _tls(address) if address.is_tls else None
     client = Client()
+    client._transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001 - its only way
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(

@@ -187,9 +187,10 @@ class JetStreamLog:
     async def _append(self, payload: bytes, count: int) -> Outcome:
         """Append behind what is known, as this writer."""
         end = self._tail.end
-        if self.epoch == 0 or self._tail.epoch != self.epoch:
-            self.epoch = self._tail.epoch + 1  # if another writer takes it, this append is refused
-        data, record = self._codec.encode(end, payload, count, self._now_ns(), self.epoch)
+        epoch = self._tail.epoch
+        if self.epoch != epoch or epoch == 0:
+            epoch += 1  # if another writer takes it, this append is refused
+        data, record = self._codec.encode(end, payload, count, self._now_ns(), epoch)
         self._pending = Pending(end.stream_seq, record, data)
         return await self._settle()
 
@@ -221,6 +222,8 @@ class JetStreamLog:
             self._pending = None
             raise
         self._pending = None
+        if outcome is Outcome.APPENDED:
+            self.epoch = pending.record.epoch
         return outcome
 
     def _require_usable(self) -> None:

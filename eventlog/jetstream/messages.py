@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
+import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -27,7 +28,7 @@ from eventlog.format import (
 from eventlog.header_format import BadBytes
 from eventlog.jetstream.connection import FAILURES
 
-__all__ = ["OVERHEAD_BYTES", "Codec", "End", "fetch", "subject_of", "tail_subject_of"]
+__all__ = ["OVERHEAD_BYTES", "Codec", "End", "LeftOut", "fetch", "subject_of", "tail_subject_of"]
 
 # What a message has beside a record's payload: the record's header and padding, and the headers.
 OVERHEAD_BYTES: Final = 1024
@@ -35,6 +36,7 @@ OVERHEAD_BYTES: Final = 1024
 _BATCH: Final = 256  # messages in one answer, at most
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 _ANSWER_S: Final = 2.0
+_END: Final = ("204", "404")  # statuses: nothing more was asked for, or is there
 
 
 def subject_of(stream: str) -> str:
@@ -77,6 +79,17 @@ class Codec:
         )
         return data, Record(end.last_seq + 1, count, at_ns, epoch, chain, payload)
 
+    def damaged(self, end: End, found: str) -> LogDamaged:
+        """The error that says what was found in the place of the next record."""
+        return LogDamaged(
+            Path(f"{self._stream}, message {end.stream_seq + 1}"),
+            0,
+            end.last_seq + 1,
+            found,
+            "the next record",
+            advice="read it from another of its servers, or put it back from a replica's copy",
+        )
+
     def encode_again(self, record: Record, before: bytes) -> bytes:
         """The message for a record that is in another copy of the log."""
         end = End(0, record.first_seq - 1, before)
@@ -100,7 +113,7 @@ class Codec:
                 raise BadBytes(f"{len(data)} bytes", "one whole record")  # noqa: TRY301 - as others
         except (BadBytes, Incomplete) as error:
             found = error.found if isinstance(error, BadBytes) else "a part of a record"
-            raise self._damaged(end, found) from None
+            raise self.damaged(end, found) from None
         record = stored.record
         last_seq = end.last_seq + record.count
         return record, End(end.stream_seq + 1, last_seq, record.chain)
@@ -113,18 +126,15 @@ class Codec:
         """
         head = decode_durable_head(data, 0, self._seed)
         if head is None:
-            raise self._damaged(End(0, 0, b""), "no record of this log")
+            raise self.damaged(End(0, 0, b""), "no record of this log")
         return head.first_seq, head.count
 
-    def _damaged(self, end: End, found: str) -> LogDamaged:
-        return LogDamaged(
-            Path(f"{self._stream}, message {end.stream_seq + 1}"),
-            0,
-            end.last_seq + 1,
-            found,
-            "the next record",
-            advice="read it from another of its servers, or put it back from a replica's copy",
-        )
+
+class LeftOut(nats.errors.Error):
+    """A server has later messages than one that it left out, since its store is damaged.
+
+    Nothing is ever deleted from the stream, so another server may have it.
+    """
 
 
 async def fetch(
@@ -136,6 +146,7 @@ async def fetch(
         In order and without a gap; none if that server has none yet, which proves nothing.
 
     Raises:
+        LeftOut: the first of them is missing at that server.
         nats.errors.Error, TimeoutError, OSError: no server answers.
     """
     found: list[tuple[int, bytes]] = []
@@ -150,6 +161,8 @@ async def fetch(
             if seq is None:
                 return found
             if seq != first + len(found):
+                if not found:
+                    raise LeftOut(f"message {first} is left out")
                 return found
             found.append((seq, message.data))
     finally:
@@ -158,8 +171,14 @@ async def fetch(
 
 
 def _seq_of(message: Msg) -> int | None:
-    """Its stream sequence number; None for the message that ends an answer."""
+    """Its stream sequence number; None for the message that ends an answer.
+
+    Raises:
+        nats.errors.Error: it is no answer, such as what is sent if there is nobody to give one.
+    """
     headers = message.headers or {}
-    if "Status" in headers:
-        return None
+    if status := headers.get("Status"):
+        if status in _END:
+            return None
+        raise nats.errors.Error(f"status {status}: {headers.get('Description', 'nobody is there')}")
     return int(headers["Nats-Sequence"])

@@ -19,7 +19,7 @@ from eventlog.api import Record
 from eventlog.copies import mark_as_copy, unmark
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
 from eventlog.format import NO_CHAIN, chain_in
-from eventlog.jetstream import StreamAddress, StreamMissing, make
+from eventlog.jetstream import JetStreamLog, StreamAddress, StreamMissing, make
 from eventlog.jetstream import open as open_stream
 from eventlog.jetstream.connection import FAILURES, connect, disconnect
 from eventlog.jetstream.messages import Codec, End, fetch, subject_of
@@ -172,6 +172,7 @@ async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     """
     log = await open_stream(address, folder, only_reads=True, moved_to=name)
     try:
+        await _read_all(log)
         head = log.head
         await mark_moved(log.client, address, name)
         await log.catch_up()
@@ -184,6 +185,28 @@ async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     if LogReader(folder).head != head:
         raise LogUnavailable(folder, f"its head is not {head.hex()}, that of the stream")
     return head
+
+
+async def _read_all(log: JetStreamLog) -> None:
+    """Read on until the log has as many messages as its leader; a server may give fewer.
+
+    Raises:
+        LogUnavailable: some are not given, or there is no leader.
+    """
+    loop, name = asyncio.get_running_loop(), log.address.stream
+    begun_s = loop.time()
+    while True:
+        try:
+            info = await log.client.jetstream(timeout=_ANSWER_S).stream_info(name)
+        except FAILURES as error:
+            raise LogUnavailable(str(log.address), f"no leader answers: {error!r}") from error
+        await log.catch_up()
+        if log.records >= info.state.last_seq:
+            return
+        if loop.time() - begun_s > _PATIENCE_S:
+            reason = f"it has {info.state.last_seq} messages, and gives {log.records}"
+            raise LogUnavailable(str(log.address), reason)
+        await asyncio.sleep(_AGAIN_S)
 
 
 async def _require_stream(address: StreamAddress, log_id: bytes, replicas: int) -> None:

@@ -18,13 +18,14 @@ from eventlog.errors import LogError, LogLacking, LogRewound, LogUnavailable
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.connection import FAILURES
-from eventlog.jetstream.messages import Codec, End, fetch, tail_subject_of
+from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
 
 __all__ = ["Tail"]
 
 _LOOK_S: Final = 1.0  # after so long without a message, ask for one
 _AGAIN_S: Final = 0.05
 _REMEMBERED: Final = 1024  # chain hashes of the last messages; and messages that came too early
+_LEADER_S: Final = 5.0
 _START_S: Final = 15.0  # a server that was cut off is out of date for less than that
 
 
@@ -71,12 +72,26 @@ class Tail:
         self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
 
     async def catch_up(self) -> None:
-        """Read on until a server has nothing more."""
-        try:
-            while await self._fetch():
-                pass
-        except FAILURES as error:
-            raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+        """Read on until a server has nothing more.
+
+        Raises:
+            LogDamaged: no server gives the next message, although there are later ones.
+            LogUnavailable: no server answers.
+        """
+        loop = asyncio.get_running_loop()
+        begun_s, is_more = loop.time(), True
+        while is_more:
+            try:
+                is_more = await self._fetch()
+            except FAILURES as error:
+                if loop.time() - begun_s <= _START_S:  # another may answer, or have it
+                    await asyncio.sleep(_AGAIN_S)
+                elif isinstance(error, LeftOut):
+                    raise self._codec.damaged(self.end, "none at any server") from error
+                else:
+                    raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+            else:
+                begun_s = loop.time()
 
     async def stop(self) -> None:
         self._is_stopping = True  # the client's own waits may lose a cancellation
@@ -202,10 +217,18 @@ class Tail:
                 self._chains = {found: self.end.chain}
                 return
             if loop.time() - begun_s > _START_S:  # a read may be out of date for so long
-                if problem.startswith("no server"):
-                    raise LogUnavailable(self._name, problem)
+                if problem.startswith("no server") or not await self._has_leader():
+                    raise LogUnavailable(self._name, f"its servers have no majority: {problem}")
                 raise self._rewound(problem)
             await asyncio.sleep(_AGAIN_S)
+
+    async def _has_leader(self) -> bool:
+        """Whether its servers have a majority; without one, each may lack what was acknowledged."""
+        try:
+            info = await self._client.jetstream(timeout=_LEADER_S).stream_info(self._stream)
+        except FAILURES:
+            return False
+        return info.cluster is None or bool(info.cluster.leader)
 
     async def _search(self) -> int | None:
         """The place of the message with the copy's last chain hash; None: it was not found."""

@@ -34,9 +34,10 @@ CONNECT_TIMEOUT_S: Final = 15.0
 PING_INTERVAL_S: Final = 30.0  # LiteKube link reference
 SILENCE_LIMIT_S: Final = 60.0
 
-# Where there is another address to go to: a server that is gone costs so long.
-SHORT_PING_INTERVAL_S: Final = 5.0
-SHORT_SILENCE_LIMIT_S: Final = 15.0
+# Where there is another address to go to: a server that is gone costs so long, and with the link to
+# the next one less than 15 s.
+SHORT_PING_INTERVAL_S: Final = 4.0
+SHORT_SILENCE_LIMIT_S: Final = 12.0
 
 # How much is queued before the TUN device is paused: a few super-packets.
 WRITE_BUFFER_BYTES: Final = 256 * 1024

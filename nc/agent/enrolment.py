@@ -146,7 +146,8 @@ async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
     try:
         async with client:
             if invitation.is_imported:
-                return await first_renewal(client, invitation.token, attempt)
+                token, name = invitation.token, invitation.name
+                return await first_renewal(client, token, attempt, name)
             answer = await enrol(client, invitation.token, attempt, invitation.name)
             return answer or await get_token(client, invitation.token)
     except CallFailed as error:

@@ -56,7 +56,9 @@ async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -
     return _enrolled(answer, answer.node_token, attempt)
 
 
-async def first_renewal(client: Channel, node_token: str, attempt: Attempt) -> Enrolled:
+async def first_renewal(
+    client: Channel, node_token: str, attempt: Attempt, name: str = ""
+) -> Enrolled:
     """Get certificates of its own for a node that was imported, with the attempt's key.
 
     Raises:
@@ -68,6 +70,7 @@ async def first_renewal(client: Channel, node_token: str, attempt: Attempt) -> E
         node_token=node_token,
         csr_pem=request_for(attempt.key).decode(),
         facts=Facts(**this_machine()._asdict()),
+        name=name,
     )
     try:
         answer = await client.call("Renew", request)

@@ -26,7 +26,7 @@ ImportedOption = Annotated[
     typer.Option(
         "--imported",
         help="The token is the node token of a machine that was imported from an upstream server: "
-        "it stays that node, and gets certificates of its own.",
+        "it stays that node, with its name or --name, and gets certificates of its own.",
     ),
 ]
 
@@ -52,10 +52,6 @@ def invitation_of(
     """
     read = partial(_read, is_node=kind.is_imported)
     line = _given(argument, token_file, read)
-    if kind.is_imported and kind.name:
-        raise typer.BadParameter(
-            "an imported node has a name: ncadm nodes rename gives it another", param_hint="--name"
-        )
     pin = _checked_hash(ca_cert_hash) or line.ca_cert_hash
     is_plaintext = kind.is_plaintext or line.is_plaintext
     if pin is not None and is_plaintext:

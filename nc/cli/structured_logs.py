@@ -22,6 +22,7 @@ from nc.clock import Clock, SystemClock
 from nc.text import iso_time, printable
 
 if TYPE_CHECKING:
+    from nc.rpc.api import Target
     from nc.rpc.call_lines import CallLine  # agents log no calls, and need no gRPC for it
 
 # How long a line is buffered: each call is logged, and lines rendered and written in batches cost a
@@ -162,6 +163,8 @@ def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
             more += f'"denied_so_far": {denied_so_far}, '
         if node:
             more += f'"node": {_quoted(node)}, '
+        if call.target is not None:
+            more += _target_as_json(call.target)
         lines.append(
             f'{{"method": "{call.method}", "code": "{code}", '
             f'"duration_ms": {duration_ms}, '
@@ -169,6 +172,14 @@ def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
             f'{more}"event": "{log_events.RPC}", "level": "info", "timestamp": "{timestamp}"}}'
         )
     return lines
+
+
+def _target_as_json(target: "Target") -> str:
+    if isinstance(target, int):
+        return f'"targets": {target}, '
+    node_id, name = target
+    named = f'"target": {_quoted(name)}, ' if name else ""
+    return f'"target_id": "{node_id}", {named}'
 
 
 def reopen() -> None:

@@ -9,9 +9,11 @@ from nc.client.areas.nodes import Nodes
 from nc.client.areas.replicas import Replicas
 from nc.client.areas.server import Server
 from nc.client.areas.tokens import Tokens
+from nc.client.arguments import checked
 from nc.client.calls import Calls
 from nc.client.channel import CONTROL_PORT, DEFAULT_TIMEOUT_S, Channel
 from nc.client.contexts import Context
+from nc.client.convert import uint32
 from nc.secrets import SystemSecrets
 
 RETRIES: Final = 2
@@ -27,9 +29,11 @@ class AsyncClient:
         retries: how often a call that changes nothing is repeated while there is no connection.
 
     Raises:
+        TypeError, ValueError: an argument is wrong; so raises each method, before it calls.
         UnusableFile, ContextError: the certificates cannot be read, there is no such context.
     """
 
+    @checked
     def __init__(
         self,
         context: Context | None = None,
@@ -37,6 +41,9 @@ class AsyncClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retries: int = RETRIES,
     ) -> None:
+        if not timeout_s > 0:
+            raise ValueError(f"timeout_s is {timeout_s}: expected more than 0")
+        uint32("retries", retries)
         self.context = context or Context.current()
         self._channel = Channel(
             self.context.host, self.context.port, self.context.tls(), CONTROL_PORT

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nc.certificate_files import FolderPaths
+from nc.client.arguments import check_fields, checked
 from nc.client.pem_files import read_pair, read_trusted
 from nc.client.tls import ClientTls
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
@@ -71,7 +72,15 @@ class Context:
     plaintext: bool = False
     name: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises TypeError, ValueError: a field is wrong; a path may be a text."""
+        check_fields(self)
+        for port in (self.port, self.bootstrap_port):
+            if not 0 <= port <= _LAST_PORT:
+                raise ValueError(f"port is {port}: expected 0 to {_LAST_PORT}")
+
     @classmethod
+    @checked
     def of_data_dir(
         cls, data_dir: Path | str, host: str = LOOPBACK, port: int = DEFAULT_GRPC_PORT
     ) -> "Context":
@@ -79,6 +88,7 @@ class Context:
         return cls.of_certificates(DataFolder(Path(data_dir)).grpc_pki, host, port)
 
     @classmethod
+    @checked
     def of_certificates(
         cls, folder: Path | str, host: str = LOOPBACK, port: int = DEFAULT_GRPC_PORT
     ) -> "Context":
@@ -87,6 +97,7 @@ class Context:
         return cls(host, port, paths.ca, paths.client, paths.client_key)
 
     @classmethod
+    @checked
     def named(cls, name: str) -> "Context":
         """One of the user's contexts.
 

@@ -140,3 +140,5 @@ class ServerStatus:
     degraded: tuple[str, ...]
     unrenewable_nodes: int
     replica_id: str
+    tokens_expired: int
+    tokens_revoked: int

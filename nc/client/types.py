@@ -219,6 +219,7 @@ class Replica:
     Attributes:
         sessions: those of it that have not ended.
         since: when it started last, or was removed.
+        links: of nodes, that it holds.
         role, address, level, lag_events: None where the server that answers does not know them.
     """
 
@@ -232,6 +233,7 @@ class Replica:
     address: str | None
     level: int | None
     lag_events: int | None
+    links: int
 
 
 @dataclass(frozen=True, slots=True)

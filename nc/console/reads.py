@@ -24,6 +24,7 @@ class Reads:
         handlers = {
             "me": self.me,
             "status": self.status,
+            "servers": self.servers,
             "tokens": self.tokens,
             "certificates": self.certificates,
             "links": self.links,
@@ -49,6 +50,10 @@ class Reads:
 
     async def status(self, _request: Request) -> Any:
         return await self._client.server.status()
+
+    async def servers(self, _request: Request) -> Any:
+        """Those that share the log."""
+        return await self._client.replicas.list()
 
     async def tokens(self, request: Request) -> list[Any]:
         """Bootstrap tokens: all that are remembered now, or those as of an event."""

@@ -15,6 +15,7 @@ from nc.domain import (
     departures,
     invitations,
     leadership,
+    levels,
     links,
     litekube_import,
     nodes,
@@ -109,7 +110,9 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     ),
     updates.UpdateNode: lambda s, c: updates.decide_update(s.nodes, s.names, s.unregistered, c),
     updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, s.links, c),
-    updates.RenewCertificates: lambda s, c: updates.decide_renew(s.nodes, s.unregistered, c),
+    updates.RenewCertificates: lambda s, c: updates.decide_renew(
+        s.nodes, s.names, s.unregistered, c
+    ),
     assignments.AssignAddress: lambda s, c: assignments.decide_assign(
         s.nodes, s.unregistered, s.links, s.addresses, c
     ),
@@ -155,4 +158,6 @@ def decide(state: State, command: Command) -> list[Event]:
     Raises:
         DomainError: the command is refused.
     """
-    return DECISIONS[type(command)](state, command)
+    events = DECISIONS[type(command)](state, command)
+    levels.require_known(events, state.sessions, state.membership)
+    return events

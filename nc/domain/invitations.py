@@ -64,6 +64,7 @@ class Invitation(NamedTuple):
 class KnownReplica(NamedTuple):
     version: str
     started_at_ms: int  # its last start; 0: not known
+    level: int = 0  # which kinds of events it knows (`nc.domain.levels`); 0: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,9 @@ class RemoveReplica:
 def evolve_started(
     members: Membership, sessions: Sessions, at_ms: int, event: ReplicaStarted
 ) -> Membership:
-    known = members.replicas.insert(event.replica_id, KnownReplica(event.version, at_ms))
+    known = members.replicas.insert(
+        event.replica_id, KnownReplica(event.version, at_ms, event.level)
+    )
     running = set(sessions.values())
     stopped = [
         (each.started_at_ms, replica_id)

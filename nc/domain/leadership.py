@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nc.domain.errors import ElectionLost, LeaderKept, SessionEnded
 from nc.domain.events import Event, LeaderElected, ReplicaLost, pb
+from nc.domain.levels import LEVEL
 from nc.domain.links import Links, drop
 
 if TYPE_CHECKING:
     from nc.domain.replicas import Sessions
-
-# Which kinds of events this version knows. Each version that adds some has the next number, and
-# writes them only once every replica is of its level.
-LEVEL: Final = 1
 
 
 class Leader(NamedTuple):

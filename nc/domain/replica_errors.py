@@ -3,6 +3,8 @@
 Beside those of `nc.domain.errors`, and like them: the texts reach clients as they are.
 """
 
+from collections.abc import Mapping
+
 from nc.domain.errors import DomainError, WithoutFacts
 from nc.text import duration_text, moment, quoted
 
@@ -96,4 +98,23 @@ class ReplicaIsRemoved(DomainError):
             f"this server, {quoted(replica_id)}, was removed at {moment(at_ms)}, and is refused "
             "since; to let it in again, invite it (ncadm replicas invite) and start it with that "
             "on an empty data folder"
+        )
+
+
+class ReplicaTooOld(DomainError):
+    """A server that runs would not know how to read what this would record.
+
+    Args:
+        versions: by the ids of such servers; "" of one that is not known.
+    """
+
+    def __init__(self, versions: Mapping[str, str]) -> None:
+        self.versions = dict(versions)
+        each = ", ".join(
+            f"{quoted(replica_id)} ({version or 'of an unknown version'})"
+            for replica_id, version in versions.items()
+        )
+        super().__init__(
+            f"this has to wait until every server is upgraded: {each} would not know how to read "
+            "what it records; upgrade it, or stop it, and try again"
         )

@@ -15,6 +15,7 @@ from rpds import HashTrieMap
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
 from nc.domain.interning import shared_id
+from nc.domain.levels import LEVEL
 from nc.domain.links import Links, drop_owned
 from nc.domain.nodes import ExpireNodes
 
@@ -60,6 +61,7 @@ class StartReplica:
     authorities: AuthorityKeys = NO_AUTHORITIES  # that it signs certificates with
     session: str = ""
     is_alone: bool = False  # no other replica has the log
+    level: int = LEVEL  # which kinds of events it knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def decide_start(
         network_authority=command.authorities.network,
         session=command.session,
         is_alone=command.is_alone,
+        level=command.level,
     )
     ended = ended_by(sessions.items(), started)
     going_on = {session for session, _ in sessions.items()}.difference(ended)

@@ -52,6 +52,14 @@ class Token(NamedTuple):
     day_began_ms: int = 0
     enrolled: int = 0  # in that day, nodes that have left since included
 
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at_ms is not None
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether it registers no machine any more, however many it has registered."""
+        return self.is_revoked or has_passed(self.expires_at_ms, now_ms)
+
 
 Tokens: TypeAlias = "HashTrieMap[str, Token]"  # by token id
 TransientTokens: TypeAlias = TransientMap[str, Token]

@@ -15,7 +15,7 @@ from nc.domain.events import (
 from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
 from nc.domain.links import Links, link_of
-from nc.domain.names import Names, TransientNames, require_name
+from nc.domain.names import Names, TransientNames, newcomer_name, require_name
 from nc.domain.nodes import (
     Node,
     Nodes,
@@ -63,13 +63,18 @@ class ReportFacts:
 
 @dataclass(frozen=True, slots=True)
 class RenewCertificates:
-    """New certificates were signed for a node's key."""
+    """New certificates were signed for a node's key.
+
+    Attributes:
+        name: what an imported node wants to be called, with its first key.
+    """
 
     node_id: str
     certificates: tuple[Certificate, ...]
     key_sha256: str  # hex, of the public key in them
     now_ms: int
     facts: Facts = NO_FACTS
+    name: str = ""
 
 
 def evolve_updated(nodes: TransientNodes, names: TransientNames, event: NodeUpdated) -> None:
@@ -164,9 +169,9 @@ def _report(node: Node, node_id: str, said: Facts) -> list[Event]:
 
 
 def decide_renew(
-    nodes: Nodes, unregistered: UnregisteredNodes, command: RenewCertificates
+    nodes: Nodes, names: Names, unregistered: UnregisteredNodes, command: RenewCertificates
 ) -> list[Event]:
-    """Record the certificates, and facts that are new.
+    """Record the certificates, facts that are new, and the name of an imported node.
 
     Raises:
         NodeUnknown, NodeExpired: the node's token is refused.
@@ -181,8 +186,23 @@ def decide_renew(
     )
     return [
         Event(certificates_renewed=renewed),
+        *_first_name(node, names, command),
         *_report(node, command.node_id, command.facts),
     ]
+
+
+def _first_name(node: Node, names: Names, command: RenewCertificates) -> list[Event]:
+    """What an imported node is called with its first key."""
+    if not node.profile.imported or not command.name:
+        return []
+
+    def is_taken(name: str) -> bool:
+        return names.get(name, command.node_id) != command.node_id
+
+    name = newcomer_name("", command.name, command.node_id, is_taken)
+    if name == node.profile.name:
+        return []
+    return [Event(node_updated=NodeUpdated(node_id=command.node_id, name=name))]
 
 
 def require_key(node: Node, key_sha256: str) -> None:

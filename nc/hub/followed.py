@@ -14,6 +14,7 @@ from nc.hub.session import Session
 from nc.hub.superseded import SupersededLinks
 from nc.net import wire
 from nc.net.wire import Close
+from nc.replica.waiting import WaitingNodes
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
@@ -43,11 +44,16 @@ class Links(Protocol):
 
 
 class FollowedLinks:
-    """The links of one hub."""
+    """The links of one hub.
 
-    def __init__(self, hub: Links, superseded: SupersededLinks) -> None:
+    Args:
+        waiting: loses a node that has a link, at whichever server.
+    """
+
+    def __init__(self, hub: Links, superseded: SupersededLinks, waiting: WaitingNodes) -> None:
         self._hub = hub
         self._superseded = superseded
+        self._waiting = waiting
 
     def follow(self, events: Iterable[Event]) -> None:
         """End the links that these events drop."""
@@ -56,6 +62,8 @@ class FollowedLinks:
                 self._follow(event.state_changed)
 
     def _follow(self, change: StateChanged) -> None:
+        if change.to_state == pb.CONNECTION_STATE_CONNECTED:
+            self._waiting.discard(change.node_id)
         link = self._hub.sessions.get(change.link_id)
         if link is None:
             self._follow_elsewhere(change)

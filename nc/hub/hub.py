@@ -112,7 +112,7 @@ class Hub:
         self.acceptor = Acceptor(requests.answer, tls, log, limits, self.reachable)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self._superseded = SupersededLinks(self.switch)
-        self._followed = FollowedLinks(self, self._superseded)
+        self._followed = FollowedLinks(self, self._superseded, waiting)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
         self.sockets: set[Session] = set()

@@ -101,7 +101,7 @@ class Mesh:
         self._moved = moved
         self.nodes = PeerNodes(switch, state, parts.own)
         self.open: dict[str, PeerLink] = {}
-        self.accepted: set[PeerLink] = set()
+        self.accepted: dict[PeerLink, None] = {}
         self.opened, self.failed = 0, 0
         self._known: dict[str, Peer] = {}  # where each was when it was last named
         self._wanted: dict[_Wanted, asyncio.Task[None]] = {}
@@ -145,15 +145,17 @@ class Mesh:
             for session, peer in self._known.items()
             if session != own and session in sessions
         }
-        wanted = {
+        wanted = [  # in an order that a simulation can repeat
             _Wanted(own, session, peer)
             for session, peer in self._known.items()
             if session in self.nodes.ports
-        }
-        for gone in self._wanted.keys() - wanted:
+        ]
+        for gone in [each for each in self._wanted if each not in wanted]:
             self._wanted.pop(gone).cancel()
-        for new in wanted - self._wanted.keys():
-            self._wanted[new] = asyncio.create_task(self._keep(new, self.nodes.ports[new.session]))
+        for new in wanted:
+            if new not in self._wanted:
+                work = self._keep(new, self.nodes.ports[new.session])
+                self._wanted[new] = asyncio.create_task(work)
         for link in [*self.accepted]:
             if link.port.session not in sessions:
                 link.end("this session has ended")
@@ -219,9 +221,9 @@ class Mesh:
             partial(self._switch.receive, port),
             self._turns.wait,
             self._parts.close_timeout_s,
-            self.accepted.add,
+            self.accepted.setdefault,
         )
-        link.ended.add_done_callback(lambda _: self.accepted.discard(link))
+        link.ended.add_done_callback(lambda _: self.accepted.pop(link, None))
         return link
 
     def _session_of(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> str:

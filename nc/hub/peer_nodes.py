@@ -69,11 +69,12 @@ class PeerNodes:
     def look_at_servers(self) -> None:
         """Take over the sessions that go on, and their own addresses."""
         state, own = self._state(), self._own()
-        others = {session for session in state.sessions if session != own}
-        for session in self.ports.keys() - others:
+        others = dict.fromkeys(session for session in sorted(state.sessions) if session != own)
+        for session in [each for each in self.ports if each not in others]:
             self._past.update(_counters(self.ports.pop(session)))
-        for session in others - self.ports.keys():
-            self.ports[session] = PeerPort(session)
+        for session in others:
+            if session not in self.ports:
+                self.ports[session] = PeerPort(session)
         for address in self._servers:
             self._switch.peers.pop(address, None)
         behind = {_number(own_address(state.addresses, s)): port for s, port in self.ports.items()}

@@ -71,7 +71,6 @@ class LinkRecorder:
             reclaim_after_ms=self._reclaim_after_ms,
         )
         await self._submit(link, command)
-        waiting.discard(link.node_id)
 
     async def report(self, link: Session) -> None:
         """Record the facts that came with the request; not essential, the next link has them too.
@@ -81,7 +80,7 @@ class LinkRecorder:
         node = self._replica.state.nodes.get(link.node_id)
         if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
             return
-        with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
+        with suppress(DomainError, Overloaded, WriteRefused, OutcomeOpen, Stopping, Unwritable):
             await self._submit(link, ReportFacts(link.node_id, link.link_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:

@@ -184,7 +184,7 @@ class Event(_message.Message):
     def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ..., replica_invited: _Optional[_Union[ReplicaInvited, _Mapping]] = ..., invitation_redeemed: _Optional[_Union[InvitationRedeemed, _Mapping]] = ..., invitation_ended: _Optional[_Union[InvitationEnded, _Mapping]] = ..., replica_removed: _Optional[_Union[ReplicaRemoved, _Mapping]] = ..., leader_elected: _Optional[_Union[LeaderElected, _Mapping]] = ..., replica_lost: _Optional[_Union[ReplicaLost, _Mapping]] = ..., replica_address_bound: _Optional[_Union[ReplicaAddressBound, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
-    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone")
+    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone", "level")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +193,7 @@ class ReplicaStarted(_message.Message):
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     IS_ALONE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     version: str
     network_address: str
@@ -201,7 +202,8 @@ class ReplicaStarted(_message.Message):
     network_authority: str
     session: str
     is_alone: bool
-    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ..., is_alone: _Optional[bool] = ...) -> None: ...
+    level: int
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ..., is_alone: _Optional[bool] = ..., level: _Optional[int] = ...) -> None: ...
 
 class ReplicaStopped(_message.Message):
     __slots__ = ("replica_id", "session")

@@ -72,14 +72,16 @@ class Invitation(_message.Message):
     def __init__(self, id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., issued_at_ms: _Optional[int] = ..., replica_id: _Optional[str] = ..., peer_address: _Optional[str] = ..., attempt_id: _Optional[str] = ..., redeemed_at_ms: _Optional[int] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("id", "version", "started_at_ms")
+    __slots__ = ("id", "version", "started_at_ms", "level")
     ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: str
     started_at_ms: int
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., started_at_ms: _Optional[int] = ...) -> None: ...
+    level: int
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., level: _Optional[int] = ...) -> None: ...
 
 class RemovedReplica(_message.Message):
     __slots__ = ("id", "removed_at_ms")

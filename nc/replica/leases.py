@@ -6,7 +6,8 @@ A follower that is *in* is waited for: the leader acknowledges only what it has 
 queries under a lease, which runs from its own clock at the moment when it sent the message that the
 leader grants it for. So nothing that is late on its way makes a lease longer, and clocks have to
 agree in their rates alone. Whoever is out has no lease that goes on: the leader waits longer for it
-than a lease lasts.
+than a lease lasts. For one that is silent it waits twice as long, since it may just be slow; for
+one whose connection has broken, which most often has ended, no longer than it must.
 
 The leader answers under a lease of its own, which others that might be elected give it: each
 session of the log that has answered it will not acknowledge anything for `QUIET_S` from then on.
@@ -23,6 +24,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "APPEND_LEASE_S",
+    "BROKEN_OUT_AFTER_S",
     "FOLLOWER_LEASE_S",
     "GRANT_S",
     "LAG_S",
@@ -51,6 +53,9 @@ QUIET_S: Final = 3.0
 
 # How long a follower that is silent is waited for: twice its lease.
 OUT_AFTER_S: Final = 3.0
+
+# And one whose connection has broken: its lease, and a tenth for clocks whose rates differ.
+BROKEN_OUT_AFTER_S: Final = 1.65
 
 # A follower that has not applied something for so long is granted nothing more.
 LAG_S: Final = 1.0
@@ -113,6 +118,7 @@ class Member:
         granted_ns: when the message came that it was last granted a lease for.
         lags_since_ns: when it was first found to lack what is to be acknowledged; None: it is not.
         is_in: it is waited for.
+        is_broken: its connection has ended, and nothing was heard of it since.
     """
 
     applied_seq: int = 0
@@ -122,6 +128,7 @@ class Member:
     granted_ns: int = 0
     lags_since_ns: int | None = None
     is_in: bool = False
+    is_broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,8 @@ class LeaderLeases:
     Attributes:
         members: those that have sent anything, by session.
         acknowledged_seq: the last event that was acknowledged, or might have been.
+        shown_seq: the last one that a follower may have shown to somebody; the leader itself may
+            not have it yet, if it is of an append of its own whose outcome is open.
     """
 
     def __init__(
@@ -149,7 +158,7 @@ class LeaderLeases:
     ) -> None:
         self.session = session
         self.members: dict[str, Member] = {}
-        self.acknowledged_seq = elected_seq
+        self.acknowledged_seq = self.shown_seq = elected_seq
         self.appended_ns = appended_ns
         self._quiet_until_ns = quiet_until_ns
         self._applied_seq = elected_seq
@@ -178,7 +187,9 @@ class LeaderLeases:
     ) -> None:
         """A follower has sent this: its time, what it has applied, our time that it last saw."""
         member = self.members.setdefault(session, Member())
+        member.is_broken = False
         member.applied_seq = max(member.applied_seq, applied_seq)
+        self.shown_seq = max(self.shown_seq, applied_seq)
         member.asked_ns = max(member.asked_ns, asked_ns)
         if sent_ns >= member.sent_ns:
             member.sent_ns, member.heard_ns = sent_ns, now_ns
@@ -186,6 +197,11 @@ class LeaderLeases:
             member.is_in = True
             member.granted_ns = now_ns
             member.lags_since_ns = None
+
+    def broke(self, session: str) -> None:
+        """Its connection has ended; whether its process has is not known."""
+        if (member := self.members.get(session)) is not None:
+            member.is_broken = True
 
     def forget(self, session: str) -> None:
         """It has given up its lease, or its process has ended."""
@@ -243,10 +259,12 @@ class LeaderLeases:
                 member.lags_since_ns = None
             elif member.lags_since_ns is None:
                 member.lags_since_ns = now_ns
-            if now_ns - member.granted_ns > OUT_AFTER_S * NS:
+            out_after_s = BROKEN_OUT_AFTER_S if member.is_broken else OUT_AFTER_S
+            if now_ns - member.granted_ns > out_after_s * NS:
                 member.is_in = False
         reached = min([reached, *(member.applied_seq for member in self._in())])
         self.acknowledged_seq = max(self.acknowledged_seq, reached)
+        self.shown_seq = max(self.shown_seq, self.acknowledged_seq)
         ready = [each for each in self._waiting if each.seq <= self.acknowledged_seq]
         if ready and self._quiet_until_ns <= now_ns < self.until_ns(sessions):
             self._waiting = [each for each in self._waiting if each.seq > self.acknowledged_seq]

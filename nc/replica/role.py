@@ -24,16 +24,13 @@ from nc.replica.waiters import Waiters
 
 __all__ = ["CURRENT_WAIT_S", "Role"]
 
-# How long a question waits until this replica may answer; then it is refused.
-CURRENT_WAIT_S: Final = 2.0
+CURRENT_WAIT_S: Final = 2.0  # that a question waits until it may be answered, or is refused
 
 # A leader whose lease has less than this left, or half of what an append gives it against replicas
 # that nobody knows, appends a marker.
 _RENEW_S: Final = 0.45
 _RENEW_APPEND_S: Final = 30.0
-
-# After an attempt that the log was too busy for.
-_STAND_AGAIN_S: Final = 1.0
+_STAND_AGAIN_S: Final = 1.0  # after an attempt that the log was too busy for
 
 
 class Role:
@@ -106,17 +103,17 @@ class Role:
         until_ns, needed_seq = self._valid
         return self._now_ns() < until_ns and self.replica.state.seq >= needed_seq
 
+    def is_in_touch(self) -> bool:
+        """Whether it may answer, or leads and may not yet: what it lacks is on its way."""
+        return self._now_ns() < self._valid[0] and (self.replica.leads or self.may_answer())
+
     @property
     def lag_events(self) -> int:
-        """How many events this replica lacks of those that it knows were acknowledged."""
+        """How many events this replica lacks of those that it knows others have."""
         return max(0, self._valid[1] - self.replica.state.seq)
 
     async def current(self, timeout_s: float = CURRENT_WAIT_S) -> None:
-        """Wait until it may answer.
-
-        Raises:
-            NotCurrent: it may not in that time.
-        """
+        """Wait until it may answer; raises NotCurrent if it may not in that time."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not self.may_answer():
@@ -217,10 +214,11 @@ class Role:
 
     def heard(self, session: str, sent_ns: int, applied_seq: int, asked_ns: int) -> None:
         """A follower has sent something."""
-        if self.leases is None or session not in self.replica.state.sessions:
-            return
+        leases, sessions = self.leases, self.replica.state.sessions
+        if leases is None or session not in {*sessions, *leases.named()}:
+            return  # one whose session has ended is waited for until it knows that
         self._heard.add(session)
-        self.leases.heard(session, sent_ns, applied_seq, asked_ns, self._now_ns())
+        leases.heard(session, sent_ns, applied_seq, asked_ns, self._now_ns())
         self.look()
 
     def left(self, session: str) -> None:
@@ -235,7 +233,7 @@ class Role:
         if leases is None or not self.replica.leads or self._is_over:
             return Granted(0, 0, 0)
         granted_ns = leases.grant(session, sessions, self._now_ns())
-        return Granted(self.leader.epoch, granted_ns or 0, leases.acknowledged_seq)
+        return Granted(self.leader.epoch, granted_ns or 0, leases.shown_seq)
 
     def lost(self) -> list[str]:
         """Look for silent followers, once; returns the sessions of those that are lost."""
@@ -244,7 +242,7 @@ class Role:
             return []
         lost = self.silences.look(self.replica.state.sessions, self.replica.session, heard)
         waited_for = self.leases.named()
-        return [session for session in lost if session not in waited_for]
+        return sorted(session for session in lost if session not in waited_for)
 
     def _acknowledge(self, seq: int, answer: Callable[[bool], None]) -> None:
         leases = self.leases
@@ -292,7 +290,8 @@ class Role:
         if self._is_over or self.stands:
             self._valid = (0, 0)
         elif self.leases is not None:
-            self._valid = (self.leases.until_ns(self.replica.state.sessions), 0)
+            leases, sessions = self.leases, self.replica.state.sessions
+            self._valid = (leases.until_ns(sessions), leases.shown_seq)
         else:
             self._valid = (self.lease.until_ns, self.lease.needed_seq)
         if self._answerable and self.may_answer():

@@ -100,9 +100,10 @@ class SharedReplica(Replica):
         epoch = self.state.leader.epoch
         if self.leads and epoch != self._led_epoch:
             self._led_epoch = epoch
-            self.elected()
-            super()._answer(decided)  # nothing else was decided with it
-            return
+            if _has_election(decided):  # else its outcome was open, and it was read meanwhile
+                self.elected()
+                super()._answer(decided)  # nothing else was decided with it
+                return
         replies = self.queue.take(len(decided.outcomes))
 
         def answer(is_known: bool) -> None:
@@ -117,3 +118,8 @@ class SharedReplica(Replica):
     def _digest_if_due(self) -> None:
         if self.leads:
             super()._digest_if_due()
+
+
+def _has_election(decided: Decided) -> bool:
+    events = (event for entry in decided.entries for event in entry.events)
+    return any(event.HasField("leader_elected") for event in events)

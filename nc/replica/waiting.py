@@ -3,8 +3,12 @@
 After an older backup was put back, the nodes that joined since are such. They are kept in memory
 alone: they ask again and again, also after a restart. Until an administrator has taken them back
 and they are linked, the addresses that they say they hold are given to nobody else.
+
+Of several servers each tells the leader, which takes nodes back and gives addresses away, of those
+that ask there.
 """
 
+from itertools import islice
 from typing import Final, NamedTuple
 
 from nc.domain.events import Certificate
@@ -31,11 +35,13 @@ class WaitingNodes:
 
     Attributes:
         addresses: which of them are not to be given away.
+        has_news: what was noted since `news` gave the last.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
         self._most = most
         self._nodes: dict[str, WaitingNode] = {}
+        self._news: dict[str, None] = {}  # ids, the oldest first
         self.addresses: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -47,8 +53,12 @@ class WaitingNodes:
         if before is not None and not node.address:
             node = node._replace(address=before.address)
         self._nodes[node_id] = node
+        if node != before:
+            self._news[node_id] = None
         if len(self._nodes) > self._most:
-            del self._nodes[next(iter(self._nodes))]
+            oldest = next(iter(self._nodes))
+            del self._nodes[oldest]
+            self._news.pop(oldest, None)
         if before is None or before.address != node.address:
             self._collect()
 
@@ -68,8 +78,24 @@ class WaitingNodes:
         """The ids of those that are not registered, in the order in which they asked."""
         return [node_id for node_id in self._nodes if node_id not in nodes]
 
+    @property
+    def has_news(self) -> bool:
+        return bool(self._news)
+
+    def news(self, most: int) -> list[tuple[str, WaitingNode]]:
+        """The next of those that were noted and not given yet, each once."""
+        given = list(islice(self._news, most))
+        for node_id in given:
+            del self._news[node_id]
+        return [(node_id, self._nodes[node_id]) for node_id in given]
+
+    def begin_news(self) -> None:
+        """All are news: another is told, who knows of none."""
+        self._news = dict.fromkeys(self._nodes)
+
     def discard(self, node_id: str) -> None:
         """The node has a link: its address is in the log."""
+        self._news.pop(node_id, None)
         if self._nodes.pop(node_id, None) is not None:
             self._collect()
 

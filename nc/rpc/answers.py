@@ -118,6 +118,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(operator.TokenReferenceAmbiguous, operator.NodeReferenceAmbiguous),
         *(operator.AdministratorAmbiguous, operator.LastAdministrator, operator.ImportRefused),
         *(replica.ReplicaAmbiguous, replica.ReplicaInCharge, replica.ReplicaIsRemoved),
+        replica.ReplicaTooOld,
         *(admin.Ambiguous, admin.NotPossible, PkiError),
     ),
     Code.RESOURCE_EXHAUSTED: (

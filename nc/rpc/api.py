@@ -2,11 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from nc.domain.state import State
 from nc.net.wire import Address
 from nc.pki.authority import CertificateAuthority
 from nc.replica_secrets import ReplicaSecrets
 from nc.rpc.callers import Caller
+
+# The id and the name of the one node that a call means, or how many it means.
+Target: TypeAlias = tuple[str, str] | int
 
 
 @dataclass(slots=True)
@@ -15,6 +20,7 @@ class Call:
 
     Attributes:
         peer: the IP address of a caller without a certificate, of IPv6 the network.
+        target: for its log line; None if it means no node.
     """
 
     caller: Caller
@@ -22,6 +28,16 @@ class Call:
     request_id: str
     started_ns: int  # monotonic
     peer: str = field(default="", kw_only=True)
+    target: Target | None = field(default=None, kw_only=True)
+
+    def means(self, state: State, *node_ids: str) -> None:
+        """Note which nodes are meant, as a state knows them; what was never a node is none."""
+        known = [each for each in node_ids if each in state.nodes or each in state.unregistered]
+        if len(known) == 1:
+            node = state.nodes.get(known[0])
+            self.target = known[0], "" if node is None else node.profile.name
+        elif known:
+            self.target = len(known)
 
 
 @dataclass(frozen=True, slots=True)

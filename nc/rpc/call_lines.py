@@ -39,6 +39,13 @@ class CallLine(NamedTuple):
             more["denied_so_far"] = self.denied_so_far
         if self.node:
             more["node"] = self.node
+        target = self.call.target
+        if isinstance(target, int):
+            more["targets"] = target
+        elif target is not None:
+            more["target_id"], name = target
+            if name:
+                more["target"] = name
         return {
             "method": self.call.method,
             "code": self.code,

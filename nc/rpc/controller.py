@@ -116,7 +116,7 @@ class Controller:
         Raises:
             BootstrapTokenEmpty, …Malformed, …Unknown, …Expired, …: it cannot be redeemed.
         """
-        token_id = self.live_bootstrap_token(request)
+        token_id = self.live_bootstrap_token(request, call)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
         now, at_ms = now_utc(self._clock), now_ms(self._clock)
@@ -134,6 +134,7 @@ class Controller:
         else:
             actor = call.caller.actor
         await self._replica.submit(command, Origin(actor, call.method, call.request_id))
+        call.means(self._replica.state, node_id)
         endpoints = self._endpoints()
         return pb.GetTokenResponse(
             code=OK,
@@ -188,8 +189,10 @@ class Controller:
         if request.token == SERVER_NODE_TOKEN:
             raise errors.ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
+        state = self._replica.state
+        call.means(state, node_id)
         require_self(call.caller, node_id)
-        require_imported(call.caller, self._replica.state.nodes.get(node_id))
+        require_imported(call.caller, state.nodes.get(node_id))
         # The certificates were signed before now, so they have ended by then.
         remember_until = now_utc(self._clock) + LEAF_LIFETIME
         await self._submit(nodes.Unregister(node_id, milliseconds(remember_until)), call)
@@ -207,7 +210,7 @@ class Controller:
         """
         # Tokens that may be guesses are looked up before anything is waited for: the edge counts
         # wrong ones (`Method.wrong_token`).
-        may_guess, known = call.caller.kind is CallerKind.INTERNAL, self._replica.state.nodes
+        may_guess, known = call.caller.kind is CallerKind.INTERNAL, self._replica.state
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
@@ -216,18 +219,20 @@ class Controller:
             if sensor.expireTime > LARGEST_EXPIRY_S:
                 raise errors.ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
-            if may_guess and node_id not in known:
+            if may_guess and node_id not in known.nodes:
                 raise errors.ListedNodeUnknown(position)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
+        call.means(known, *(each.node_id for each in expiries))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
-    def live_bootstrap_token(self, request: pb.GetTokenRequest) -> str:
+    def live_bootstrap_token(self, request: pb.GetTokenRequest, call: Call) -> str:
         """The id of the request's token, if it can be redeemed now; in any thread.
 
         A malformed token is hashed and looked up, too, so that the time that the answer takes does
         not distinguish it from an unknown one.
         """
+        del call
         if not (token := request.bootStrapToken):
             raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens
@@ -242,8 +247,14 @@ class Controller:
         if not token:
             raise errors.NodeTokenEmpty
         node_id = self._asked_id_of(token[:LONGEST_TOKEN])  # of longer ones no more counts
-        node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
-        require_imported(call.caller, node)
+        try:
+            node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+            require_imported(call.caller, node)
+        except Exception:
+            call.means(state, node_id)
+            raise
+        if node_id != call.caller.node_id:  # its line has the caller
+            call.target = node_id, node.profile.name
         return node_id
 
     def _issue(

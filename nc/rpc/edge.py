@@ -133,7 +133,7 @@ class Edge:
             self._require_still(record)
             request = method.parse(data)
             if method.check_token is not None:
-                caller, check = record.caller, partial(method.check_token, request)
+                caller, check = record.caller, partial(method.check_token, request, record)
                 self._abuse.judge(caller, wire.party, check)
             if not method.is_query:
                 return self._carry_out(wire, record, request)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor import MethodDescriptor
@@ -55,7 +55,7 @@ class Method:
     is_query: bool = False
     is_health: bool = False
     is_standard: bool = False
-    check_token: Callable[[Any], object] | None = None
+    check_token: Callable[[Any, Call], object] | None = None
     wrong_token: type[DomainError] | None = None
 
     @property
@@ -137,11 +137,8 @@ def methods_of(controller: Controller) -> dict[bytes, Method]:
 
 
 def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
-    if method.name == "GetBootStrapToken":
-        return _widened(pb.GetBootStrapTokenRequest, "GetBootStrapTokenRequest", _INT64)
-    if method.name == "UpdateSensorExpireTime":
-        return _widened(sensor_pb2.SensorExpireTimeRequest, "SensorExpire", _UINT64)
-    return message_factory.GetMessageClass(method.input_type).FromString
+    request = WIDE_REQUESTS.get(method.name) or message_factory.GetMessageClass(method.input_type)
+    return request.FromString
 
 
 def _refuser(method: MethodDescriptor) -> Refuse:
@@ -162,8 +159,8 @@ def _refuse(response: Callable[..., Message], code: str, message: str) -> Messag
     return response(code=code, message=message)
 
 
-def _widened(request: type[Message], name: str, kind: Any) -> Callable[[bytes], Message]:
-    """Parses a request with the `expireTime` of a message in its file read as 64 bits.
+def _widened(request: type[Message], name: str, kind: Any) -> type[Message]:
+    """A request with the `expireTime` of a message in its file read as 64 bits.
 
     The two look the same on the wire, but a number that does not fit 32 bits would lose its upper
     half: 3,000,000,000 minutes would become negative, and so a token that never expires; 2^32
@@ -178,4 +175,11 @@ def _widened(request: type[Message], name: str, kind: Any) -> Callable[[bytes], 
     pool = DescriptorPool()
     pool.Add(file)
     descriptor = pool.FindMessageTypeByName(request.DESCRIPTOR.full_name)
-    return message_factory.GetMessageClass(descriptor).FromString
+    return message_factory.GetMessageClass(descriptor)
+
+
+# By method; in place of those of the .proto files.
+WIDE_REQUESTS: Final[dict[str, type[Message]]] = {
+    "GetBootStrapToken": _widened(pb.GetBootStrapTokenRequest, "GetBootStrapTokenRequest", _INT64),
+    "UpdateSensorExpireTime": _widened(sensor_pb2.SensorExpireTimeRequest, "SensorExpire", _UINT64),
+}

@@ -18,6 +18,7 @@ from nc import log_events
 from nc.clock import Clock
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
+from nc.domain.levels import LEVEL
 from nc.domain.replica_errors import ReplicaIsRemoved
 from nc.errors import ConfigError
 from nc.hub.limits import Limits
@@ -52,9 +53,11 @@ class Tuning:
 
     Attributes:
         link_limits: what links may take of time and memory.
+        level: which kinds of events the server says it knows: less, as an older version.
         sweep_interval_s, certificate_check_interval_s: how often the jobs run.
     """
 
+    level: int = LEVEL
     link_limits: Limits = field(default_factory=Limits)
     sweep_interval_s: float = SWEEP_INTERVAL_S
     certificate_check_interval_s: float = CERTIFICATE_CHECK_INTERVAL_S
@@ -130,8 +133,7 @@ async def open_installation(
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
-        trusted = {certificates.admin_fingerprint}
-        callers = Callers(trusted, installed=certificates.installed_serial)
+        callers = Callers({certificates.admin_fingerprint}, installed=certificates.installed_serial)
         name = replica_name(folder, secrets) if opened.stream else socket.gethostname()
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
@@ -154,6 +156,7 @@ async def open_installation(
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
             link_tls=lambda: None if settings.plaintext else certificates.link,
+            level=tuning.level,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,

@@ -13,7 +13,7 @@ from typing import Final
 from nc import log_events
 from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
-from nc.domain.errors import DomainError
+from nc.domain.errors import DomainError, IdTaken
 from nc.domain.events import Event, pb
 from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
@@ -31,6 +31,7 @@ from nc.replica.errors import (
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
+from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Endpoints
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods
@@ -72,6 +73,7 @@ class Wiring:
     own_changes: OwnChanges
     methods: Callable[[], Methods]
     endpoints: Callable[[], Endpoints]
+    waiting: WaitingNodes
 
 
 class Membership:
@@ -89,8 +91,9 @@ class Membership:
         self.role = Role(replica, parts.name, parts.clock, cluster.records, parts.log.barrier)
         self.role.changed = self._leader_changed
         self.peers = Peers()
+        line = cluster.open_line
         self._following = Following(
-            self.role, self.peers, self._own, cluster.open_line, parts.clock
+            self.role, self.peers, self._own, line, parts.clock, wiring.waiting
         )
         replica.forward, replica.forwarded = self._forward, FORWARDED
         self._service = ReplicationService(
@@ -100,8 +103,7 @@ class Membership:
             wiring.methods,
             parts.callers,
             wiring.own_changes.submit_as,
-            parts.clock,
-            parts.logger,
+            *(parts.clock, parts.logger, wiring.waiting),
         )
         self.methods = replica_methods(self._service)
         self._losses = Losses(self.role, self._submit, parts.logger)
@@ -201,7 +203,8 @@ class Membership:
         if installed.certificate.serial not in known:
             role = pb.ADMINISTRATOR_ROLE_ADMIN
             command = AddAdministrator(installed.name, role, installed.certificate)
-            await self._wiring.own_changes.submit(command, method)
+            with contextlib.suppress(IdTaken):  # an open try of before has recorded it, or another
+                await self._wiring.own_changes.submit(command, method)
 
     def _own(self) -> Peer:
         endpoints = self._wiring.endpoints()

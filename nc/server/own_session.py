@@ -22,6 +22,7 @@ def start_command(parts: Parts, replica: Replica, version: str) -> StartReplica:
         AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash),
         replica.session,
         is_alone=not parts.shares_log,
+        level=parts.level,
     )
 
 

@@ -22,6 +22,7 @@ from eventlog import AsyncLog
 from eventlog.offloop import RunBlocking
 from nc.clock import Clock
 from nc.domain.administrators import InstallAdministrator
+from nc.domain.levels import LEVEL
 from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
 from nc.domain.network import Network
 from nc.errors import OperatorError
@@ -116,6 +117,7 @@ class Parts:
         name: the replica's, in the log.
         log: where events are.
         cluster: if this is one of several servers.
+        level: which kinds of events this server says it knows.
         shares_log: whether other servers use the same log.
         stream: which keeps the log, if one does.
         log_problem: what is wrong with the log's place at the moment, or "".
@@ -161,6 +163,7 @@ class Parts:
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
     cluster: Cluster | None = None
+    level: int = LEVEL
     shares_log: bool = False
     follows_log: bool = False
     stream: str = ""

@@ -94,6 +94,7 @@ class Server:
         metrics: where they are served; None: nowhere.
         endpoints: where clients find the server; there once it has started.
         membership: of a cluster, if it is one of several servers.
+        waiting: the nodes that the log lacks.
     """
 
     endpoints: Endpoints
@@ -120,17 +121,19 @@ class Server:
             **admin_methods(self.admin),
         }
         if parts.cluster is not None and isinstance(replica, SharedReplica):
-            wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
+            wiring = Wiring(
+                *(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints, waiting)
+            )
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
-            hub.is_current = self.membership.role.may_answer
+            hub.is_current = self.membership.role.is_in_touch
             hub.leads = lambda: replica.leads
             if (tls := parts.cluster.peer_tls) is not None:
                 hub.join_mesh(mesh_parts(parts, tls, self.membership.peers, replica))
         self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self._calls = CallCounts()
-        self._waiting = waiting
+        self.waiting = waiting
         self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
@@ -229,7 +232,7 @@ class Server:
             hub=self.hub,
             calls=self._calls,
             abuse=self.abuse,
-            waiting=self._waiting,
+            waiting=self.waiting,
             watches=lambda: self.admin.events.source.tail.watches,
             facts=self.admin.server.facts,
             clock=self._parts.clock,

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from nc.domain.events import Event
-from nc.domain.leadership import LEVEL
 from nc.replica.errors import Removed, Replaced
 from nc.rpc.admin.replicas import Standing
 
@@ -20,11 +19,10 @@ def standing_of(server: "Server", session: str) -> Standing:
         return Standing()
     role, peer = membership.role, membership.peers.peers().get(session)
     if session == role.replica.session:
-        return Standing(server.endpoints.advertised, LEVEL)
+        return Standing(server.endpoints.advertised)
     member = None if role.leases is None else role.leases.members.get(session)
     lag = None if member is None else max(0, role.replica.state.seq - member.applied_seq)
-    level = role.leader.level if session == role.leader.session else None
-    return Standing("" if peer is None else peer.host, level, lag)
+    return Standing("" if peer is None else peer.host, lag)
 
 
 def why_it_ends(event: Event, name: str, session: str) -> Replaced | None:

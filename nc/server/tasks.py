@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from nc.domain.expiry import NEVER, has_passed
 from nc.domain.invitations import ForgetInvitations
 from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
+from nc.domain.replica_errors import ReplicaTooOld
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.errors import OutcomeOpen, Replaced, Unwritable, WriteRefused
 from nc.replica.replica import Replica
@@ -125,7 +127,8 @@ class Sweep:
             if node_ids := self._next_unregistered():
                 await self._submit(ForgetUnregistered(node_ids, now), "sweep")
             if self._replica.state.membership.invitations:
-                await self._submit(ForgetInvitations(now), "sweep")
+                with suppress(ReplicaTooOld):  # they are remembered until it is upgraded
+                    await self._submit(ForgetInvitations(now), "sweep")
 
     async def _soonest_expiry_ms(self) -> int:
         """When the first node that has a link expires; `NEVER` if none does.

@@ -180,7 +180,7 @@ async def test_a_node_is_told_where_servers_are_whenever_that_changes(tmp_path: 
         own = ((LOOPBACK, it.port), ("nc.example", it.port))
         link = await linked(Target(LOOPBACK, it.port, machine.token, machine.tls))
         assert link.told == own
-        assert (link._ping_interval_s, link._silence_limit_s) == (5.0, 15.0)
+        assert (link._ping_interval_s, link._silence_limit_s) == (4.0, 12.0)
         told: asyncio.Queue[tuple[wire.Address, ...]] = asyncio.Queue()
         link.on_told = lambda: told.put_nowait(link.told)
         peers = (("10.0.0.2", 6441), ("10.0.0.3", 6441))

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.nats_servers import PROGRAM as NATS
+from tests.support.power import WHY_NOT as NO_POWER_CUTS
+from tests.support.programs import run_script
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -33,6 +33,7 @@ SMALL = {
     ),
     "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
     "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
+    "storm": ("--agents=20", "--servers", "1", "2", "--outage=1"),
     "traffic": ("--rounds=1", "--seconds=0.1", "--only=ours"),
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
 }
@@ -45,13 +46,16 @@ PARTS = {
     "histories",
     "lab",
     "packets",
+    "servers",
     "timing",
+    "watchers",
 }  # of other benchmarks
+DRILLS = {"power_failure"}  # take a minute: run with the longer searches
 
 
 def test_every_benchmark_is_run() -> None:
     """None is left out below."""
-    assert {path.stem for path in BENCHMARKS.glob("*.py")} == SMALL.keys() | PARTS
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} == SMALL.keys() | PARTS | DRILLS
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -69,14 +73,7 @@ def test_a_benchmark_prints_its_figures(name: str, tmp_path: Path) -> None:
 
 def _printed(name: str, arguments: Sequence[str], folder: Path) -> str:
     """What a benchmark prints that ends well."""
-    ended = subprocess.run(
-        [sys.executable, BENCHMARKS / f"{name}.py", *arguments],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    ended = run_script(BENCHMARKS / f"{name}.py", *arguments, folder=folder)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -89,6 +86,18 @@ def test_replicas_are_killed_and_start_cold(tmp_path: Path) -> None:
     table = _printed("replicas", (*few, "--client=python", "--folder=."), tmp_path)
     for row in ("commands at another", "  the leader ", "another replica, cold"):
         assert row in table
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not NATS.exists(), reason="no nats-server")
+@pytest.mark.skipif(bool(NO_POWER_CUTS), reason=NO_POWER_CUTS)
+@pytest.mark.parametrize("sync", ["always", "default"])
+def test_a_power_failure_of_all_three_servers_loses_nothing_if_they_sync(
+    sync: str, tmp_path: Path
+) -> None:
+    """And everything if they do not, which the log that appends notices by itself."""
+    printed = _printed("power_failure", ("--rounds=2", f"--sync={sync}", "--seed=1"), tmp_path)
+    assert ("put back from an older copy" in printed) == (sync == "default")
 
 
 def _has_iperf() -> bool:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli_join import agent, invite, known_by, server  # noqa: F401 - fixtures
 from tests.support.agent_process import AgentProcess
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.joined_machines import invite
 from tests.support.programs import run_program
 from tests.support.server_process import ServerProcess
 
@@ -29,8 +29,8 @@ def join(state: Path, *arguments: str, **environment: str) -> AgentProcess:
 
 
 def test_proxies_of_the_environment_are_ignored(
-    server: ServerProcess,  # noqa: F811 - the fixture
-    known_by: list[str],  # noqa: F811 - the fixture
+    server: ServerProcess,
+    known_by: list[str],
     tmp_path: Path,
     proxy: ConnectProxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -47,8 +47,8 @@ def test_proxies_of_the_environment_are_ignored(
 
 
 def test_all_connections_go_through_the_proxy_that_is_named(
-    server: ServerProcess,  # noqa: F811 - the fixture
-    known_by: list[str],  # noqa: F811 - the fixture
+    server: ServerProcess,
+    known_by: list[str],
     tmp_path: Path,
     proxy: ConnectProxy,
 ) -> None:
@@ -64,8 +64,8 @@ def test_all_connections_go_through_the_proxy_that_is_named(
 
 
 def test_a_proxy_that_refuses_is_named(
-    server: ServerProcess,  # noqa: F811 - the fixture
-    known_by: list[str],  # noqa: F811 - the fixture
+    server: ServerProcess,
+    known_by: list[str],
     tmp_path: Path,
 ) -> None:
     """What the proxy answers is in the message, before joining and after."""

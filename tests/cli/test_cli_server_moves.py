@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli_join import invite, token_in
 from tests.support.agent_process import AgentProcess
+from tests.support.joined_machines import invite, token_in
 from tests.support.programs import run_program
 from tests.support.server_process import ServerProcess
 

@@ -75,6 +75,7 @@ CALLS = st.builds(
         st.sampled_from(("GetToken", "grpc.health.v1.Health/Check")),
         st.text(),
         st.integers(0),
+        target=st.none() | st.integers(0) | st.tuples(st.sampled_from(("0af1", "9")), st.text()),
     ),
     st.sampled_from(("200", "PERMISSION_DENIED")),
     st.integers(0, 2**62),

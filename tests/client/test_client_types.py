@@ -176,7 +176,9 @@ async def test_a_number_that_fits_no_field_is_named(
         for each in inspect.signature(called).parameters.values()
         if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
     ][1:]
-    given_ = {**dict.fromkeys(needed, "x"), name: number}
+    hints = get_type_hints(called)
+    given_ = {each: 1 if int in get_args(hints[each]) else "x" for each in needed}
+    given_[name] = number
 
     async def call() -> None:
         answer = called(area(None), **given_)

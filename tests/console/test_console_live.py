@@ -3,10 +3,22 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from nc.client.types import BootstrapToken, IssuedToken, Node
+from nc.client.areas.replicas import Replicas
+from nc.client.areas.server import Server
+from nc.client.reports import ServerStatus
+from nc.client.types import (
+    BootstrapToken,
+    IssuedToken,
+    Node,
+    Replica,
+    ReplicaRole,
+    ReplicaState,
+)
 from nc.console.story import Story
 from tests.support.chromium import PATIENCE_S, Chromium, Tab
 from tests.support.live_console import LiveConsole, enter, wait_for
@@ -123,6 +135,67 @@ def test_each_view_fits_and_can_be_read(tab: Tab, colours: str) -> None:
             assert (where, tab.run(CUT), tab.run(CONTRAST)) == (where, [], [])
     tab.resize(1280, 800)
     tab.prefer("light")
+
+
+REPLICAS = tuple(
+    Replica(
+        id=f"{name}-0a1b2c",
+        state=ReplicaState.STOPPED if name == "c" else ReplicaState.RUNNING,
+        sessions=() if name == "c" else (f"{name}0b1c2d3",),
+        version="0.2.0",
+        since=datetime(2026, 11, 28, 8, tzinfo=UTC),
+        self=name == "a",
+        role={"a": ReplicaRole.LEADER, "b": ReplicaRole.FOLLOWER}.get(name),
+        address=None if name == "c" else f"{name}.servers.example.com",
+        level=None,
+        lag_events=None if name == "c" else 1200,
+        links=3,
+    )
+    for name in "abc"
+)
+
+
+def test_servers_have_rows_where_there_are_several(
+    live: LiveConsole, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which leads, which is away, what each lacks of the log; of one server there is no table."""
+    status = live.run(live.client.server.status())
+    on_stream = replace(status, log=replace(status.log, stream="nats://n1:4222/log"))
+    listed: list[Replica] = []
+
+    async def told(_server: Server) -> ServerStatus:
+        return on_stream
+
+    async def some(_replicas: Replicas) -> list[Replica]:
+        return listed
+
+    monkeypatch.setattr(Server, "status", told)
+    monkeypatch.setattr(Replicas, "list", some)
+    tab.press("5", 53, "5")
+    wait_for(tab, "text('server-body').includes('nats://n1:4222/log')")
+    assert not tab.run("document.querySelector('#servers') !== null")
+    listed += REPLICAS
+    tab.press("1", 49, "1")
+    tab.press("5", 53, "5")
+    wait_for(tab, "document.querySelectorAll('#servers tbody tr').length === 3")
+    rows = "[...document.querySelectorAll('#servers tbody tr')]"
+    shown = tab.run(f"{rows}.map((row) => [...row.cells].map((cell) => cell.textContent))")
+    last = ["3", "0.2.0", "2026-11-28 08:00:00"]
+    assert [row[:7] for row in shown] == [
+        ["a-0a1b2c (this one)", "running", "leader", "1,200", *last],
+        ["b-0a1b2c", "running", "follower", "1,200", *last],
+        ["c-0a1b2c", "stopped", "\u2013", "\u2013", *last],
+    ]
+    for colours in ("light", "dark"):
+        tab.prefer(colours)
+        for width in (390, 1024, 1400):
+            tab.resize(width, 844)
+            fits = "frame().then(() => document.documentElement.scrollWidth)"
+            assert tab.run(fits) <= width
+            assert (width, tab.run(CUT), tab.run(CONTRAST)) == (width, [], [])
+    tab.resize(1280, 800)
+    tab.prefer("light")
+    tab.press("1", 49, "1")
 
 
 def test_a_server_that_comes_back(live: LiveConsole, tab: Tab) -> None:

@@ -12,8 +12,8 @@ Invariants, checked over the log that each kill leaves:
 
 import json
 import random
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import pytest
 
 from nc.domain.events import pb
 from tests.crash.history import History, read_history
+from tests.support.forked_program import ForkedProgram
 from tests.support.server_process import PATIENCE_S
 
 ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
@@ -70,13 +71,15 @@ def _survive(folder: Path, seed: int, kills: int, *, most_lines: int, pause_ms: 
 def _drive(arguments: list[str], lines: int, pause_ms: int) -> list[dict[str, Any]]:
     """Run the driver until it has said so many lines, kill it, and hear the rest."""
     command = [sys.executable, str(ON_ODD_DISK), f"slow:{pause_ms}", str(DRIVER), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with tempfile.TemporaryFile() as errors:
+        process = ForkedProgram(command, stderr=errors)
         assert process.stdout is not None
-        try:
-            said = [process.stdout.readline() for _ in range(lines)]
-        finally:
-            process.kill()
-        said += process.stdout.readlines()
+        with process.stdout as lines_said:
+            try:
+                said = [lines_said.readline() for _ in range(lines)]
+            finally:
+                process.kill()
+            said += lines_said.readlines()
         process.wait(PATIENCE_S)
     assert all(line.endswith(b"}\n") for line in said), said[-1]
     return [json.loads(line) for line in said]

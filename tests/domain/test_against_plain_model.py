@@ -4,11 +4,11 @@ Invariants, after each command:
 - the model and the state agree on every token, node, link and address, and on each refusal;
 - a refused command leads to no events; deciding changes nothing, and twice gives the same;
 - equal states that were built differently decide the same;
-- folding all events from nothing, one by one or at once, gives the running state;
+- folding all events from nothing, one by one, gives the running state;
 - a command that was carried out and is decided again changes nothing.
 
-At the end: any two halves of the history fold to the same state, and so does the history when it
-has been through the bytes of a log.
+At the end: the whole history and any two halves of it fold to the same state, and so does the
+history when it has been through the bytes of a log.
 """
 
 from contextlib import suppress
@@ -43,6 +43,7 @@ NETWORKS = st.sampled_from(
 )
 START_MS = 1_000_000_000
 DAY_MS = 86_400_000
+SPLITS_APART = 16  # events; each split folds the whole history
 
 
 def exactly(expiries: dict[str, ModelExpiry]) -> dict[str, int]:
@@ -242,16 +243,15 @@ class AgainstPlainModel(RuleBasedStateMachine):
             assert slot is None or slot < pool.next_slot or held.address in pool.ahead
 
     @invariant()
-    def a_replay_agrees(self) -> None:
-        """From nothing and in one go, or one by one: the state that is running."""
-        everything = [event for events in self.history for event in events]
-        assert evolve(State(), everything) == self.state == self.one_by_one
-        assert self.state.seq == len(everything)
+    def folding_one_by_one_agrees(self) -> None:
+        """Event by event from nothing: the state that is running."""
+        assert self.state == self.one_by_one
+        assert self.state.seq == sum(map(len, self.history))
 
     def teardown(self) -> None:
-        """Split the history anywhere, and send it through bytes."""
+        """Fold it in one go, split it in some places, and send it through bytes."""
         everything = [event for events in self.history for event in events]
-        for split in range(0, len(everything), 3):
+        for split in range(0, len(everything), SPLITS_APART):
             half = evolve(State(), everything[:split])
             assert evolve(half, everything[split:]) == self.state
         batch = Batch(entries=[Entry(events=events) for events in self.history])
@@ -262,4 +262,4 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
 
 TestAgainstPlainModel = AgainstPlainModel.TestCase
-TestAgainstPlainModel.settings = settings(max_examples=200, stateful_step_count=50)
+TestAgainstPlainModel.settings = settings(max_examples=120, stateful_step_count=50)

@@ -171,6 +171,21 @@ def test_only_a_nodes_own_key_is_renewed() -> None:
     assert refused(imported, replace(renew, key_sha256="bb")) is errors.NotTheNodesKey
 
 
+def test_an_imported_node_is_named_with_its_first_key() -> None:
+    """As it asks, or near that if another has the name; a later renewal names nobody."""
+    nodes = (ImportedNode("a", ""), ImportedNode("b", ""))
+    state = after(started(), ImportLitekube("da7a", (), nodes))
+    before = state.nodes["a"].profile.name
+    renew = RenewCertificates("a", (CERTIFICATE,), "aa", NOW_MS)
+    assert after(state, renew).nodes["a"].profile.name == before
+    assert kinds(decide(state, replace(renew, name=before))) == ["certificates_renewed"]
+    state = after(state, replace(renew, name="web"))
+    state = after(state, replace(renew, node_id="b", key_sha256="bb", name="web"))
+    assert [state.nodes[each].profile.name for each in "ab"] == ["web", "web-2"]
+    state = after(state, replace(renew, name="other"))
+    assert state.nodes["a"].profile.name == "web"
+
+
 def test_an_assigned_address_is_its_nodes() -> None:
     """The node's link is dropped for it, nobody else gets it, and it is not reclaimed."""
     state = after(started("10.1.1.1/29"), *register("a", "b", "c"), *connect("a"))

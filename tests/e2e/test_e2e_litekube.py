@@ -106,11 +106,14 @@ def test_an_imported_node_may_do_what_a_node_may(imported: Imported) -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")  # 0, of the upstream CAs
 async def test_our_agent_takes_over_an_imported_node(imported: Imported, tmp_path: Path) -> None:
-    """With its token alone: it keeps its address, and renews; the upstream certificate is out."""
+    """With its token alone: it keeps its address, and renews; the upstream certificate is out.
+
+    It gets the name that it asks for.
+    """
     server, state = imported.deployment.server, tmp_path / "state"
     pin = ca_cert_hash((imported.upstream.folder / "certs" / "grpc" / "ca.pem").read_bytes())
     invitation = f"{TAKEN_OVER}@127.0.0.1:{server.bootstrap_port}"
-    how = ("--imported", "--ca-cert-hash", pin, "--no-tun", "--state-dir", state)
+    how = ("--imported", "--ca-cert-hash", pin, "--no-tun", "--state-dir", state, "--name", "Web-1")
     with AgentProcess(invitation, *how) as agent:
         connected = await asyncio.to_thread(agent.wait_for, "agent.connected")
         assert connected["address"] == "10.1.1.11/24"
@@ -120,7 +123,7 @@ async def test_our_agent_takes_over_an_imported_node(imported: Imported, tmp_pat
     node = folder.load()
     assert node is not None
     node_id = node.node_id() or ""
-    assert re.search(f"^joined .* as node-{node_id[:8]} {node_id}$", agent.said, re.MULTILINE)
+    assert re.search(f"^joined .* as web-1 {node_id}$", agent.said, re.MULTILINE)
     refused = await asyncio.to_thread(imported.refusal_of, TAKEN_OVER, imported.identity)
     assert "not that of this certificate's node" in refused
     await renew(folder, node)

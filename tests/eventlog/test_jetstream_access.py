@@ -35,8 +35,13 @@ async def refused(address: str, folder: Path, reason: str) -> str:
 NOT_IN = "no server of NATS lets this program in"
 
 
-async def test_over_tls_with_a_certificate(tmp_path: Path) -> None:
-    """Only a client with a certificate of the CA is let in, and only to a server with one."""
+async def test_over_tls_with_a_certificate(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only a client with a certificate of the CA is let in, and only to a server with one.
+
+    The end of a connection is nothing to be warned of.
+    """
     pki = tmp_path / "pki"
     write_certificates(pki)
     settings = (
@@ -50,6 +55,7 @@ async def test_over_tls_with_a_certificate(tmp_path: Path) -> None:
             return address_of(server, stream="L", more=files)
 
         await appended(address("ca", "client"), tmp_path / "copy")
+        assert [record.getMessage() for record in caplog.records] == []
         for ca, client in (("ca", "stranger"), ("other", "client")):
             await refused(address(ca, client), tmp_path / "no", NOT_IN)
         await refused(address("ca", "missing"), tmp_path / "no", "ca, cert or key cannot be used")

@@ -218,6 +218,22 @@ async def test_writers_that_take_turns_have_epochs_of_their_own(
     assert len(set(epochs)) == 9
 
 
+async def test_a_refused_append_leaves_its_epoch_to_the_other_writer(
+    tmp_path: Path, nats: NatsServer
+) -> None:
+    """Who was too late with its first append did not know that the epoch was taken."""
+    home = StreamHome(tmp_path / "log", lambda: 0, nats)
+    ours, theirs = await home.open(), await home.open()
+    await theirs._tail.stop()  # so it reads only what it needs
+    await ours.append(b"first", 1, 0)
+    with pytest.raises(SequenceConflict):
+        await theirs.append(b"late", 1, 0)
+    await theirs.append(b"second", 1, 1)
+    assert [record.epoch for record in theirs.read()] == [1, 2]
+    await ours.close()
+    await theirs.close()
+
+
 async def test_a_full_stream_refuses_and_goes_on(tmp_path: Path, nats: NatsServer) -> None:
     """LogFull: nothing was written, and what fits is taken."""
     address = address_of(nats, stream="full")
@@ -305,7 +321,7 @@ async def test_messages_are_not_believed(tmp_path: Path, nats: NatsServer) -> No
     ours, theirs = await home.open(), await home.open()
     await ours.append(b"good", 1, 0)
     subject = subject_of(ours.address.stream)
-    await ours.client.request(subject, b"no record", timeout=5)
+    await ours.client.request(subject, b"no record", timeout=TIMEOUT_S)
     await asyncio.wait_for(theirs.failed.wait(), TIMEOUT_S)
     with pytest.raises(LogUnavailable):
         await theirs.append(b"more", 1, 1)

@@ -2,12 +2,13 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import eventlog
 from eventlog import LogLocked, LogReader, LogRewound, RecordTooLarge, jetstream
-from eventlog.jetstream import StreamAddress
+from eventlog.jetstream import StreamAddress, messages, tail
 from eventlog.jetstream.moving import to_folder, to_stream
 from tests.support.nats_servers import NatsServer, address_of
 
@@ -68,6 +69,27 @@ async def test_an_interrupted_move_is_continued(tmp_path: Path, nats: NatsServer
     copy = await jetstream.open(address, tmp_path / "copy")
     assert copy.head == head
     await copy.close()
+
+
+async def test_a_server_that_is_behind_does_not_cut_what_is_moved_back(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one server gives may end early: the log in the folder ends where the stream does."""
+    address = StreamAddress.parse(address_of(nats, stream="behind"))
+    await jetstream.make(address, replicas=1)
+    log = await jetstream.open(address, tmp_path / "writer")
+    for seq in range(9):
+        await log.append(b"x", 1, seq)
+    await log.close()
+    real, ends = messages.fetch, [5, 0]
+
+    async def behind(*arguments: Any, **options: Any) -> Any:
+        found = await real(*arguments, **options)
+        return found[: ends.pop(0)] if ends else found
+
+    monkeypatch.setattr(tail, "fetch", behind)
+    await to_folder(address, tmp_path / "copy", "the folder")
+    assert LogReader(tmp_path / "copy").head == LogReader(tmp_path / "writer").head
 
 
 async def test_a_stream_that_went_on_is_left_alone(tmp_path: Path, nats: NatsServer) -> None:

@@ -10,10 +10,10 @@ import nats as nats_client
 import pytest
 from nats.js.api import DiscardPolicy, StreamConfig
 
-from eventlog import LogError, LogRewound, LogUnavailable, jetstream
-from eventlog.jetstream import StreamAddress, stream, tail
+from eventlog import LogDamaged, LogError, LogRewound, LogUnavailable, jetstream
+from eventlog.jetstream import StreamAddress, messages, stream, tail
 from eventlog.jetstream.address import AddressWrong
-from tests.support.nats_servers import NatsServer, address_of, free_port, nats_server
+from tests.support.nats_servers import NatsServer, address_of, flip_bit, free_port, nats_server
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -26,8 +26,8 @@ TIMEOUT_S = 60
 async def changed(server: NatsServer, name: str, **fields: Any) -> None:
     """Change a stream's configuration, as somebody else might."""
     client = await nats_client.connect(f"nats://{server.host}:{server.port}")
-    config = (await client.jetstream().stream_info(name)).config
-    await client.jetstream().update_stream(replace(config, **fields))
+    config = (await client.jetstream(timeout=TIMEOUT_S).stream_info(name)).config
+    await client.jetstream(timeout=TIMEOUT_S).update_stream(replace(config, **fields))
     await client.close()
 
 
@@ -60,7 +60,9 @@ async def test_a_stream_that_could_lose_events_is_refused(
 async def test_another_stream_and_none_are_told_apart(tmp_path: Path, nats: NatsServer) -> None:
     """A stream that was made for something else, one that allows to delete, and no stream."""
     client = await nats_client.connect(f"nats://{nats.host}:{nats.port}")
-    await client.jetstream().add_stream(StreamConfig(name="other", subjects=["other"]))
+    await client.jetstream(timeout=TIMEOUT_S).add_stream(
+        StreamConfig(name="other", subjects=["other"])
+    )
     await client.close()
     with pytest.raises(LogUnavailable, match="not made for a log"):
         await jetstream.open(address_of(nats, stream="other"), tmp_path / "copy")
@@ -101,6 +103,37 @@ async def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(LogUnavailable, match="no server of NATS lets this program in"):
         async with asyncio.timeout(TIMEOUT_S):
             await jetstream.open(f"nats://127.0.1.1:{port}/L", tmp_path / "copy", only_reads=True)
+
+
+async def test_a_stream_that_nobody_gives_has_not_ended(nats: NatsServer) -> None:
+    """As while its servers have no majority: to take that for its end would look like a loss."""
+    client = await nats_client.connect(f"nats://{nats.host}:{nats.port}")
+    with pytest.raises(nats_client.errors.Error, match="status 503"):
+        await messages.fetch(client, "nobody", 1)
+    await client.close()
+
+
+async def test_a_message_that_rotted_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server leaves out what does not match its checksum: that is not the end of the log."""
+    monkeypatch.setattr(tail, "_START_S", 0)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        for seq in range(9):
+            await log.append(b"<record %d>" % seq, 1, seq)
+        await log.close()
+        server.stop()
+        flip_bit(server.store, b"<record 4>")
+        server.start(server.monitor)
+        server.wait()
+        with pytest.raises(LogDamaged, match=r"message 5.*none at any server"):
+            await jetstream.open(address, tmp_path / "other")
+        log = await jetstream.open(address, tmp_path / "copy")
+        assert await log.append(b"more", 1, 9) == 10
+        await log.close()
 
 
 @pytest.mark.parametrize("what", ["shorter", "forked"])

@@ -14,7 +14,7 @@ KINDS: Final = tuple(field.name for field in Event.DESCRIPTOR.oneofs_by_name["ki
 
 # What stays as it was: numbers, choices, when something ends, and a version.
 PUBLIC: Final[dict[str, set[str]]] = {
-    "replica_started": {"is_alone", "version"},
+    "replica_started": {"is_alone", "level", "version"},
     "leader_elected": {"epoch", "level"},
     "token_issued": {"expires_at_ms", "max_nodes", "max_uses"},
     "node_registered": {

@@ -73,7 +73,7 @@ async def test_the_first_byte_has_to_come_soon(data_dir: Path) -> None:
     async with cluster(data_dir, limits=limits) as here:
         async with strangers(here, 5):
             await until(lambda: here.server.hub.acceptor.refused == {Refusal.SILENT: 5})
-        await here.connect(await here.enrol())
+        await link_at_last(here, await here.enrol())
 
 
 @pytest.mark.parametrize("says", [b"\x16\x03\x01\x02\x00\x01", b"\x16"])

@@ -3,6 +3,7 @@
 Laws:
     whoever may answer has everything that was acknowledged
     of two leaders never both acknowledge: an epoch ends for good when a later one acknowledges
+    a leader knows of everything that a follower has told that it has
 """
 
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Leases(RuleBasedStateMachine):
         self.log: list[Record] = []
         self.acknowledged = 0  # events
         self.last_epoch = 0
+        self.heard: dict[tuple[str, int], int] = {}  # by leader, the most that followers had
         self.under_way: list[Message] = []
 
     @initialize(rates=st.tuples(*[st.sampled_from(RATES)] * 3))
@@ -158,7 +160,7 @@ class Leases(RuleBasedStateMachine):
         if replica.leases is None or name == to:
             return
         granted_ns = replica.leases.grant(to, SESSIONS, now_ns) or 0
-        fields = (now_ns, granted_ns, replica.leases.acknowledged_seq)
+        fields = (now_ns, granted_ns, replica.leases.shown_seq)
         self.under_way.append(Message(to, name, replica.leader.epoch, fields, is_of_leader=True))
 
     @rule(name=st.sampled_from(NAMES), to=st.sampled_from(NAMES))
@@ -219,6 +221,8 @@ class Leases(RuleBasedStateMachine):
         if not message.is_of_leader:
             if replica.leases is not None and message.epoch == leader.epoch:
                 replica.leases.heard(message.of, *fields, now_ns)
+                key = message.to, leader.epoch
+                self.heard[key] = max(self.heard.get(key, 0), fields[1])
         elif not replica.leads and message.epoch >= leader.epoch:
             replica.asked_ns, granted_ns, acknowledged_seq = fields
             replica.candidate.heard(now_ns)
@@ -231,6 +235,13 @@ class Leases(RuleBasedStateMachine):
         replica = self.replicas[name]
         if replica.leases is not None:
             replica.leases.advance(SESSIONS, self.now(replica))
+
+    @invariant()
+    def a_leader_knows_what_its_followers_have(self) -> None:
+        for name, replica in getattr(self, "replicas", {}).items():
+            if replica.leases is not None:
+                heard = self.heard.get((name, replica.leader.epoch), 0)
+                assert replica.leases.shown_seq >= heard
 
     @invariant()
     def whoever_may_answer_has_everything(self) -> None:

@@ -1,7 +1,9 @@
 """A replica on a log that other machines keep: no majority, lost events, other writers, limits."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +11,7 @@ from eventlog import MemoryLog, RecordTooLarge
 from eventlog.errors import LogRewound
 from nc.domain.decide import Command
 from nc.domain.events import Batch
+from nc.domain.leadership import StandForElection
 from nc.domain.links import AcceptLink
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
@@ -16,6 +19,7 @@ from nc.domain.tokens import IssueToken
 from nc.replica.batch import decide_batch
 from nc.replica.errors import NoMajority, OutcomeOpen, Replaced
 from nc.replica.replica import Replica, Unwritable
+from nc.replica.shared import SharedReplica
 from tests.support.hesitant_log import HesitantLog
 from tests.support.histories import NOW_MS, register
 from tests.support.replica_bench import (
@@ -87,6 +91,31 @@ async def test_a_replica_stops_without_a_majority() -> None:
     assert await outcomes(submit(replica, issue("b"))) == [OutcomeOpen]
     await replica.stop()
     assert set(replayed(log).tokens) == {"a"}
+
+
+@on_a_loop
+async def test_an_election_that_was_open_answers_no_command() -> None:
+    """Found in the log later, it makes a leader as any other: followers have each command first."""
+    clock, gate = ManualClock(), Gate()
+    hesitant = HesitantLog(MemoryLog(), clock, run_blocking=gate)
+    replica = SharedReplica(hesitant, clock, run_blocking=gate)
+    replica.session = "s"
+    held: list[Callable[[bool], None]] = []
+    replica.acknowledge = lambda _, answer: held.append(answer)
+    replica.start()
+    hesitant.has_majority, hesitant.arrives = False, True
+    with pytest.raises(OutcomeOpen):
+        await replica.stand(StandForElection("s", 1, "192.0.2.1:6440"), ORIGIN)
+    hesitant.has_majority = True
+    await replica.writable.wait()
+    assert replica.leads
+    tasks = submit(replica, issue("a"))
+    await settle()
+    assert not any(task.done() for task in tasks)
+    for answer in held:
+        answer(True)
+    assert await outcomes(tasks) == [1]
+    await replica.stop()
 
 
 @on_a_loop

@@ -13,9 +13,9 @@ from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signe
 from nc.pki.certificates import AuthorityKind
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.limits import Limits
-from nc.rpc.queue.port import PortTaken, Unary
+from nc.rpc.queue.port import PortTaken
 from nc.rpc.queue.selftest import GrpcioUnsupported, require_supported
-from nc.rpc.queue.server import QueueServer, QueueThreadDied
+from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream, StreamRefused
 from tests.support.queue_server import (
     CHANNEL_OPTIONS,
@@ -23,27 +23,17 @@ from tests.support.queue_server import (
     STREAM,
     UNARY,
     Gate,
+    code_of,
     echo,
+    opened,
     serving,
     unary,
 )
 
 
-async def code_of(call: Any) -> grpc.StatusCode:
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call
-    return raised.value.code()
-
-
 def streamed(channel: grpc.aio.Channel, messages: list[bytes]) -> Any:
     method: Any = channel.stream_stream(STREAM)
     return method(iter(messages), timeout=PATIENCE_S)
-
-
-def opened(channel: grpc.aio.Channel) -> Any:
-    """A stream with one request, sent with its end: grpc.aio may otherwise send that too late."""
-    method: Any = channel.unary_stream(STREAM)
-    return method(b"x", timeout=PATIENCE_S)
 
 
 async def test_a_call_is_answered_with_its_trailing_metadata() -> None:
@@ -119,105 +109,6 @@ async def test_an_exception_ends_its_call_and_no_other(where: str) -> None:
         await running.until(lambda: running.port.calls_under_way == 0)
 
 
-class BrokenQueue:
-    """Loses the first events that come, with an exception."""
-
-    def __init__(self, queue: Any, broken: int) -> None:
-        self._queue = queue
-        self.broken = broken
-
-    def poll(self, deadline: float) -> Any:
-        event = self._queue.poll(deadline)
-        if self.broken and event.tag is not None:
-            self.broken -= 1
-            raise ZeroDivisionError
-        return event
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
-
-
-async def test_errors_of_the_queue_do_not_end_the_thread() -> None:
-    """Even when more requests for calls are lost than gRPC ever has, later calls are answered."""
-    async with serving() as running, running.channel() as channel:
-        queue = running.server.queue
-        broken = BrokenQueue(queue, broken=100)
-        running.port.runner = Runner(queue, running.server)
-        running.server.queue = broken
-        while broken.broken:
-            calls = (unary(channel, timeout=0.1) for _ in range(10))
-            await asyncio.gather(*calls, return_exceptions=True)
-        assert await unary(channel) == b"x"
-        assert len(running.errors) == 100
-
-
-async def test_a_thread_that_dies_is_noticed_and_stops() -> None:
-    """What is no exception of a handler ends the thread, its task, and no stop hangs on it."""
-
-    def exit_thread(_call: ServerCall, _message: bytes) -> None:
-        raise SystemExit(3)
-
-    server = QueueServer(SystemClock(), print)
-    port = server.listen("127.0.0.1:0", {UNARY.encode(): Unary(exit_thread)}, Gate())
-    task = server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port.number}") as channel:
-        call = asyncio.create_task(unary(channel))
-        await asyncio.wait([task], timeout=PATIENCE_S)
-        assert isinstance(task.exception(), QueueThreadDied)
-        await asyncio.wait_for(server.stop(0.1), PATIENCE_S)
-        with pytest.raises(grpc.aio.AioRpcError):
-            await call
-
-
-class Runner:
-    """The server as its ports know it, with the queue that gRPC knows."""
-
-    def __init__(self, queue: Any, server: QueueServer) -> None:
-        self.queue, self.clock = queue, server.clock
-        self.to_loop, self.report = server.to_loop, server.report
-        self.hang_ups = server.hang_ups
-
-
-async def test_a_caller_that_cancels_ends_its_call() -> None:
-    """The gate learns that the caller did not get the answer."""
-    held: list[ServerCall] = []
-    async with (
-        serving(lambda call, _message: held.append(call)) as running,
-        running.channel() as channel,
-    ):
-        method: Any = channel.unary_unary(UNARY)
-        call = method(b"x")
-        await running.until(lambda: len(held) == 1)
-        call.cancel()
-        later = asyncio.create_task(unary(channel))  # comes after the cancellation
-        await running.until(lambda: len(held) == 2)
-        held[0].reply(b"too late")
-        await running.until(lambda: running.gate.ended_calls == [(held[0], True)])
-        held[1].reply(b"in time")
-        assert await later == b"in time"
-
-
-async def test_a_deadline_of_the_caller_ends_its_call() -> None:
-    """The handler knows by when, and the gate learns that it was missed."""
-    held: dict[bytes, ServerCall] = {}  # by message: one that came late may arrive at any time
-
-    def hold(call: ServerCall, message: bytes) -> None:
-        held.setdefault(message, call)
-
-    async with serving(hold) as running, running.channel() as channel:
-        while b"short" not in held:  # a call may be over before it arrives
-            code = await code_of(unary(channel, b"short", timeout=0.2))
-            assert code is grpc.StatusCode.DEADLINE_EXCEEDED
-        late = held[b"short"]
-        assert late.deadline <= SystemClock().now_ns() / 1e9
-        later = asyncio.create_task(unary(channel, b"long"))
-        await running.until(lambda: b"long" in held)  # what the caller sent before it was read
-        late.reply(b"too late")
-        await running.until(lambda: (late, True) in running.gate.ended_calls)
-        held[b"long"].reply(b"in time")
-        assert await later == b"in time"
-
-
 async def test_calls_beyond_the_limit_are_refused() -> None:
     """RESOURCE_EXHAUSTED until one of those under way has ended."""
     held: list[ServerCall] = []
@@ -263,60 +154,6 @@ async def test_a_stream_is_refused_with_a_status() -> None:
         assert await call.code() is grpc.StatusCode.NOT_FOUND
         assert await call.details() == "no more"
         assert ("handled", "yes") in tuple(await call.trailing_metadata())
-
-
-async def test_a_caller_that_leaves_a_stream_ends_its_behaviour() -> None:
-    """The coroutine is cancelled, wherever it waits."""
-    ended = asyncio.Event()
-
-    async def behave(stream: Stream) -> None:
-        try:
-            await stream.write(b"one")
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    async with serving(behaviour=behave) as running:
-        async with running.channel() as channel:
-            call = opened(channel)
-            assert await call.read() == b"one"
-            call.cancel()
-            await asyncio.wait_for(ended.wait(), PATIENCE_S)
-        await running.until(lambda: [end[1] for end in running.gate.ended_calls] == [True])
-
-
-async def test_a_stop_lets_calls_under_way_finish() -> None:
-    """What has arrived is answered; the port is closed after that."""
-    held: list[ServerCall] = []
-    async with (
-        serving(lambda call, _message: held.append(call)) as running,
-        running.channel() as channel,
-    ):
-        under_way = asyncio.create_task(unary(channel))
-        await running.until(lambda: len(held) == 1)
-        stopping = asyncio.create_task(running.server.stop(PATIENCE_S))
-        await asyncio.wait([stopping], timeout=0.3)
-        assert not stopping.done()
-        held[0].reply(b"done")
-        assert await under_way == b"done"
-        await asyncio.wait_for(stopping, PATIENCE_S)
-        assert await code_of(unary(channel)) is grpc.StatusCode.UNAVAILABLE
-
-
-async def test_a_stop_ends_calls_after_the_grace() -> None:
-    """A call that never ends does not keep the server."""
-    held: list[ServerCall] = []
-    async with (
-        serving(lambda call, _message: held.append(call)) as running,
-        running.channel() as channel,
-    ):
-        under_way = asyncio.create_task(unary(channel))
-        await running.until(lambda: len(held) == 1)
-        stopping = asyncio.create_task(running.server.stop(0.1))
-        code = await code_of(under_way)
-        assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-        held[0].reply(b"too late")
-        await asyncio.wait_for(stopping, PATIENCE_S)
 
 
 async def test_a_taken_port_is_an_error() -> None:

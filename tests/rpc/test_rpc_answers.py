@@ -68,6 +68,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     replica_errors.ReplicaAmbiguous(2),
     replica_errors.ReplicaInCharge("b"),
     replica_errors.ReplicaIsRemoved("b", 1),
+    replica_errors.ReplicaTooOld({"b": "0.1"}),
     operator_errors.ImportRefused("a token is there twice"),
 )
 FAULTS: tuple[Exception, ...] = (

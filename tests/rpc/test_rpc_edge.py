@@ -1,223 +1,30 @@
 """The path of a call in one process: what the edge does around an operation, whatever it does."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
 import grpc
 import pytest
-import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from rpds import HashTrieMap
 
-from nc.clock import SystemClock, now_ms
+from nc.clock import now_ms
 from nc.domain.errors import NodeUnknown
 from nc.domain.nodes import Node
 from nc.domain.state import State
-from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import self_signed
 from nc.pki.certificates import NODE_ORGANIZATION, AuthorityKind
 from nc.replica.replica import Overloaded, Unwritable
 from nc.rpc.answers import ServiceUnknown
-from nc.rpc.callers import Callers, Transport
-from nc.rpc.edge import Edge
+from nc.rpc.callers import Transport
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission
-from nc.secrets import SystemSecrets, TokenIds
+from tests.rpc.edge_bench import EXPIRES_MS, NODE_ID, TOKEN, UUID, Bench, Context, Refused, _raising
 from tests.support.whole_server import MovableClock
-
-TOKEN = "5ec2e75ec2e75ec2"  # noqa: S105 - a canary
-NODE_ID = "0123456789abcdef0123456789abcdef"
-EXPIRES_MS = 60_000  # later
-
-token_id = TokenIds(bytes(32)).id_of
-
-
-class Refused(Exception):
-    """A call ended with a status."""
-
-
-@dataclass
-class Context:
-    """A call, as a transport hands it over."""
-
-    request_ids: tuple[str, ...] = ()
-    pem: bytes | None = None
-    path: bytes = b"/CheckConnState"
-    deadline: float = inf
-    pool: Any = None
-    party: Any = None
-    context: Any = None
-    trailing: Any = ()
-    status: int | None = None
-    details: str = ""
-    answer: bytes = b""
-    is_cancelled: bool = False
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        return tuple(("x-request-id", value) for value in self.request_ids)
-
-    @metadata.setter
-    def metadata(self, value: Any) -> None:
-        raise NotImplementedError
-
-    @property
-    def code(self) -> grpc.StatusCode:
-        return next(code for code in grpc.StatusCode if code.value[0] == self.status)
-
-    @property
-    def request_id(self) -> str:
-        """What the caller gets along with its answer."""
-        ((key, value),) = self.trailing
-        assert key == "x-request-id"
-        return str(value)
-
-    def peer(self) -> str:
-        return "ipv4:127.0.0.1:1"
-
-    def certificate(self) -> bytes | None:
-        return self.pem
-
-    def reply(self, message: bytes) -> None:
-        assert self.status is None
-        self.status, self.answer = 0, message
-
-    def refuse(self, code: int, details: str) -> None:
-        assert self.status is None
-        self.status, self.details = code, details
-
-
-class Bench:
-    """An edge whose log lines are kept, and one method that does what a test wants."""
-
-    def __init__(
-        self,
-        transport: Transport = Transport.PLAINTEXT,
-        clock: SystemClock | None = None,
-        state: State | None = None,
-    ) -> None:
-        self.state = state or State()
-        self.lines: list[dict[str, Any]] = []
-        log = structlog.wrap_logger(
-            structlog.ReturnLogger(),
-            processors=[
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-                self._keep,
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger(0),
-        )
-        clock, secrets = clock or SystemClock(), SystemSecrets()
-        self.edge = Edge(transport, Callers(), lambda: self.state, token_id, clock, secrets, log)
-
-    def _keep(self, _logger: Any, _name: str, line: Any) -> str:
-        self.lines.append(json.loads(line))
-        return str(line)
-
-    def call(
-        self,
-        operation: Callable[[Any, Any], Awaitable[Any]] | None = None,
-        data: bytes = b"",
-        context: Context | None = None,
-        permission: Permission = Permission.ANYONE,
-    ) -> pb.CheckConnResponse:
-        """Make one call; raises Refused when it ends as a status."""
-        method = Method(
-            "CheckConnState",
-            pb.CheckConnStateRequest.FromString,
-            operation or _succeed,
-            lambda code, message: pb.CheckConnResponse(code=code, message=message, connState=-1),
-            permission,
-        )
-        self.edge.open({b"/CheckConnState": method})
-        return pb.CheckConnResponse.FromString(self.pass_through(data, context or Context()))
-
-    def pass_through(self, data: bytes, context: Context) -> bytes:
-        """Take a call through the edge, from its headers to its end."""
-        refusal = self.edge.admit(context)
-        if refusal is not None:
-            context.refuse(refusal.code, refusal.details)
-        elif work := self.edge.handle(context, data):
-            asyncio.run(work)
-        self.edge.ended(context, is_cancelled=context.is_cancelled)
-        if context.status:
-            raise Refused
-        return context.answer
-
-
-async def _succeed(_request: Any, _call: Any) -> pb.CheckConnResponse:
-    return pb.CheckConnResponse(code="200", message="ok", connState=3)
-
-
-def _raising(error: Exception) -> Callable[[Any, Any], Awaitable[Any]]:
-    async def operation(_request: Any, _call: Any) -> Any:
-        token = TOKEN  # what a traceback with local variables would show
-        raise error from (ValueError() if token else None)
-
-    return operation
-
-
-UUID = "f81d4fae-7dec-11d0-A765-00a0c91e6bf6"
-ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
-TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
-OURS = "0c57e80d1d0000000001"
-
-
-@pytest.mark.parametrize(
-    ("sent", "recorded"),
-    [
-        (UUID, UUID),
-        (UUID.lower(), UUID.lower()),
-        (ULID, ULID),
-        (ULID.lower(), ULID.lower()),
-        (TRACE_ID, TRACE_ID),
-        (f"00-{TRACE_ID}-00f067aa0ba902b7-01", TRACE_ID),
-        (OURS, OURS),
-    ],
-)
-def test_an_id_of_a_narrow_form_is_used(sent: str, recorded: str) -> None:
-    """Returned as it was sent, logged, and known to the operation; a trace by its id."""
-    bench, context, seen = Bench(), Context((sent,)), []
-
-    async def operation(_request: Any, call: Any) -> pb.CheckConnResponse:
-        seen.append(call.request_id)
-        return pb.CheckConnResponse()
-
-    bench.call(operation, context=context)
-    assert seen == [recorded]
-    assert context.request_id == sent
-    assert bench.lines[0]["request_id"] == recorded
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        *("", " ", "a b", "x" * 129, "a\n", "a\x00", "\x1b[31m", "a\x7f", "é", "a", "retry-1"),
-        *(f"{UUID}\n", f" {UUID}", UUID.replace("-", "_"), f"{{{UUID}}}", UUID[:-1] + "\u0660"),
-        *(ULID[:-1], f"8{ULID[1:]}", ULID.replace("Z", "U")),
-        *(TRACE_ID[1:], f"{TRACE_ID}0", f"01-{TRACE_ID}-00f067aa0ba902b7-01", f"00-{TRACE_ID}"),
-        *(OURS[1:], TOKEN, f"x{TOKEN}"),
-    ],
-)
-def test_an_id_of_another_form_is_replaced(sent: str) -> None:
-    """Whatever is of no form that is used: a made one stands in for it everywhere."""
-    bench, context = Bench(), Context((sent,))
-    bench.call(context=context)
-    made = context.request_id
-    assert made == bench.lines[0]["request_id"] != sent
-    assert len(made) == 20
-
-
-def test_of_several_ids_the_first_fit_one_counts() -> None:
-    """A caller that sends the header twice still gets one id back."""
-    context = Context(("not fit", UUID, ULID))
-    Bench().call(context=context)
-    assert context.request_id == UUID
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\xff" * 20, b"\x0b"])

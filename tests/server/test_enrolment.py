@@ -2,116 +2,27 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.client.channel import BOOTSTRAP_PORT, Channel
-from nc.client.errors import CallFailed
-from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.node.v1 import node_pb2
-from nc.pki.requests import request_for
 from nc.rpc.abuse import GUESSES_AT_ONCE
-from nc.secrets import SystemSecrets
+from tests.server.enrolling_machine import DAY_MS, STATUS, certificate, here, refused
 from tests.support.link_cluster import logged_events
-from tests.support.operators import Operator, operator
-from tests.support.whole_server import LOOPBACK, Lines, MovableClock, WholeServer, running
-
-STATUS = grpc.StatusCode
-DAY_MS = 24 * 60 * 60 * 1000
-
-
-def new_attempt() -> str:
-    return SystemSecrets().random_bytes(16).hex()
-
-
-class Machine:
-    """A machine that makes its own key, and calls the bootstrap port."""
-
-    def __init__(self, client: Channel) -> None:
-        self._client = client
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.attempt = new_attempt()
-
-    @property
-    def request_pem(self) -> str:
-        return request_for(self.key).decode()
-
-    async def enrol(self, token: str, **fields: Any) -> node_pb2.EnrolResponse:
-        request = node_pb2.EnrolRequest(
-            **{"bootstrap_token": token, "attempt": self.attempt, "csr_pem": self.request_pem}
-            | fields
-        )
-        answer: node_pb2.EnrolResponse = await self._client.call("Enrol", request)
-        return answer
-
-    async def renew(self, node_token: str, csr_pem: str = "") -> node_pb2.RenewResponse:
-        request = node_pb2.RenewRequest(node_token=node_token, csr_pem=csr_pem or self.request_pem)
-        answer: node_pb2.RenewResponse = await self._client.call("Renew", request)
-        return answer
-
-
-class Here:
-    """A server, its operator, and its bootstrap port."""
-
-    def __init__(self, server: WholeServer, operator: Operator, client: Channel) -> None:
-        self.server = server
-        self.operator = operator
-        self.client = client
-
-    def machine(self) -> Machine:
-        return Machine(self.client)
-
-    async def token(self, **terms: Any) -> str:
-        answer = await self.operator.call("BootstrapTokens/Issue", **{"lifetime_s": 600} | terms)
-        return str(answer.token)
-
-    def kinds(self) -> list[str]:
-        """The kinds of the events in the log."""
-        return [str(e.WhichOneof("kind")) for e in logged_events(self.server.folder.log)]
-
-
-@asynccontextmanager
-async def here(
-    data_dir: Path, clock: MovableClock | None = None, lines: Lines | None = None, **more: Any
-) -> AsyncIterator[Here]:
-    async with (
-        running(data_dir, clock, lines, **more) as server,
-        operator(server) as admin,
-        Channel(
-            LOOPBACK,
-            server.endpoints.bootstrap_port,
-            ClientTls(server.certificates.grpc.paths.ca.read_bytes()),
-            BOOTSTRAP_PORT,
-        ) as client,
-    ):
-        yield Here(server, admin, client)
-
-
-async def refused(call: Any) -> CallFailed:
-    with pytest.raises(CallFailed) as error:
-        await call
-    return error.value
-
-
-def certificate(pem: str) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(pem.encode())
+from tests.support.whole_server import Lines, MovableClock
 
 
 async def test_a_machine_enrols_with_its_own_key(tmp_path: Path) -> None:
     """Both certificates are for its key and node, last 30 days, and are in the log with its facts.
 
-    No private key is answered: there is no field for one.
+    No private key is answered: there is no field for one. The line of the call has the node's name.
     """
-    async with here(tmp_path / "data") as at:
+    lines = Lines()
+    async with here(tmp_path / "data", lines=lines) as at:
         machine = at.machine()
         facts = node_pb2.Facts(hostname="Web_1.example", os="Debian 13", architecture="aarch64")
         answer = await machine.enrol(await at.token(), facts=facts)
@@ -136,6 +47,8 @@ async def test_a_machine_enrols_with_its_own_key(tmp_path: Path) -> None:
         serials = {c.serial for c in registered.certificates}
         assert f"{certificate(given.grpc_certificate_pem).serial_number:x}" in serials
         assert machine.attempt not in str(registered)
+    (line,) = [line for line in lines.named("rpc") if line["method"].endswith("/Enrol")]
+    assert (line["target"], line["target_id"]) == ("web-1", answer.node_id)
 
 
 async def test_a_repeated_attempt_is_the_same_node(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.domain.links import link_of
 from nc.metrics.families import replica_role
+from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
+from nc.pb.admin.v1.nodes_pb2 import TakeBackRequest
+from nc.pki import NODE_ORGANIZATION
 from nc.replica.peers import Peer
-from tests.support.link_client import NoUpgrade
+from tests.support.link_client import Identity, NoUpgrade
 from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster
 from tests.support.nats_servers import NatsServer, address_of
+from tests.support.operators import operator
 from tests.support.server_process import LOOPBACK, ServerProcess
-from tests.support.whole_server import PATIENCE_S, WholeServer, running, until
+from tests.support.whole_server import PATIENCE_S, WholeServer, admin, running, until
 
 pytestmark = [
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -174,6 +179,41 @@ def peers_of(server: WholeServer) -> Mapping[str, Peer]:
     return server.server.membership.peers.peers()
 
 
+def unknown_machine(here: Cluster) -> Machine:
+    """One that joined after the backup that was put back."""
+    authority, token = here.server.certificates.network.authority, "0123456789abcdef"
+    node_id = here.token_ids.id_of(token)
+    issued = authority.issue_client(node_id, NODE_ORGANIZATION, datetime.now(UTC), 1234)
+    pems = (authority.certificate_pem, issued.key_pem, issued.certificate_pem)
+    return Machine(token, node_id, Identity(*(pem.decode() for pem in pems)).context())
+
+
+async def comes_back(here: Cluster, leader: WholeServer) -> None:
+    """A node waits at a follower, and is taken back at the leader."""
+    lost, held = unknown_machine(here), f"{wire.HELD_PREFIX}10.1.1.77"
+    with pytest.raises(NoUpgrade, match="ncadm take-back"):
+        await here.open(lost, **{wire.SUBPROTOCOL_HEADER: held})
+    async with admin(leader) as at_leader:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                answer = await at_leader.call("TakeBack", TakeBackRequest())
+                if lost.node_id in answer.waiting_ids:
+                    break
+                await asyncio.sleep(0.05)
+        answer = await at_leader.call("TakeBack", TakeBackRequest(all_waiting=True))
+    assert list(answer.node_ids) == [lost.node_id]
+    waiting = leader.server.metrics_sources().waiting
+    assert waiting.addresses == {"10.1.1.77"}
+    await until(lambda: lost.node_id in here.replica.state.nodes)
+    _, address = await here.connect(lost)
+    assert address == "10.1.1.77"
+    await until(lambda: not waiting.addresses)
+
+
+def targets(here: Cluster) -> list[tuple[object, object]]:
+    return [(line["method"], line.get("target_id")) for line in here.lines.named("rpc")]
+
+
 async def connect(here: Cluster, machine: Machine) -> None:
     """Link a node, as soon as the server is in touch with the leader."""
     async with asyncio.timeout(PATIENCE_S):
@@ -193,7 +233,8 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
 ) -> None:
     """The leader records it, with the follower's session; it is dropped when the follower stops.
 
-    Metrics of both say which one leads.
+    Metrics of both say which one leads. A node that the log does not know, and that asks the
+    follower, is taken back by the leader, too, with its address.
     """
     async with running(data_dir, **on_stream) as leader:
         share_secrets(data_dir, tmp_path / "second")
@@ -211,4 +252,12 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             await until(lambda: list(peers_of(here.server)) == [leader.replica.session])
             (peer,) = peers_of(leader).values()
             assert peer == (LOOPBACK, here.server.endpoints.link_port)
+            gone = await here.enrol()
+            await here.unregister(gone)  # the leader does it, and says which node is meant
+            meant = ("UnRegister", gone.node_id)
+            await until(lambda: meant in targets(here))
+            await comes_back(here, leader)
+            async with operator(leader) as at_leader:
+                listed = (await at_leader.call("Replicas/List")).replicas
+            assert {each.self: each.links for each in listed} == {True: 0, False: 2}
         await until(lambda: node_id not in leader.replica.state.links)

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from nc.clock import now_ms
+from nc.domain.invitations import DEFAULT_LIFETIME_S, RETENTION_MS, InviteReplica
+from nc.domain.levels import FIRST_LEVEL
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.server.installation import Tuning
 from nc.server.tasks import Sweep
 from tests.support.link_cluster import CONNECTED, HASTY, IDLE, cluster
@@ -57,3 +60,21 @@ async def test_a_clock_that_has_just_jumped_drops_no_link(data_dir: Path) -> Non
             clock.stepped_ms, clock.ahead_ms = stepped_s * 1000, passed_s * 1000
             await sweep()
             assert here.state(node) is expected
+
+
+async def test_an_invitation_is_remembered_while_an_older_server_runs(data_dir: Path) -> None:
+    """Which could not read that it is forgotten: the sweep goes on without, and ends nothing."""
+    clock = MovableClock()
+    async with cluster(data_dir, clock=clock, tuning=ONLY_OURS, plaintext=True) as here:
+        submit, replica = here.server.server.submit, here.replica
+        await submit(InviteReplica("invitation", now_ms(clock)), "invite")
+        network = str(replica.state.addresses.network)
+        old = StartReplica("old", "0.1", network, session="old", level=FIRST_LEVEL)
+        await submit(old, "start")
+        sweep = Sweep(here.replica, submit, clock).sweep
+        clock.ahead_ms = RETENTION_MS + 2 * DEFAULT_LIFETIME_S * 1000
+        await sweep()
+        assert len(replica.state.membership.invitations) == 1
+        await submit(StopReplica("old", "old"), "stop")
+        await sweep()
+        assert len(replica.state.membership.invitations) == 0

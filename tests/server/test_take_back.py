@@ -179,6 +179,37 @@ async def test_only_nodes_that_wait_are_taken_back(tmp_path: Path) -> None:
 ids = st.sampled_from("abcdefgh")
 
 
+@given(st.lists(st.tuples(ids, st.sampled_from(["", "10.1.1.3"])) | st.integers(0, 3)))
+def test_another_server_is_told_of_each_node_that_waits(
+    steps: list[tuple[str, str] | int],
+) -> None:
+    """At the end it knows each with its address, and a repeated request is no news.
+
+    One that was dropped here, and asks again without an address, may keep there what it had said.
+    """
+    waiting, told = WaitingNodes(most=5), WaitingNodes(most=100)
+
+    def tell(most: int) -> None:
+        for node_id, node in waiting.news(most):
+            told.note(node_id, node)
+
+    for step in steps:
+        if isinstance(step, int):
+            tell(step)
+            continue
+        node_id, address = step
+        waiting.note(node_id, WaitingNode(Certificate(), address))
+    tell(100)
+    now = waiting.not_taken_back(HashTrieMap())
+    assert set(now) <= set(told.not_taken_back(HashTrieMap()))
+    assert all(waiting.address_of(each) in ("", told.address_of(each)) for each in now)
+    for node_id in now:
+        waiting.note(node_id, WaitingNode(Certificate(), waiting.address_of(node_id)))
+    assert not waiting.has_news
+    waiting.begin_news()
+    assert {node_id for node_id, _ in waiting.news(100)} == set(now)
+
+
 @given(asked=st.lists(st.tuples(ids, st.sampled_from(["", "10.1.1.3", "10.1.1.5"]))))
 def test_the_nodes_that_wait_are_bounded(asked: list[tuple[str, str]]) -> None:
     """The latest to ask are kept, each with the last address that it said, and no others."""

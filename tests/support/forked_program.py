@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import functools
 import json
 import os
 import select
@@ -21,9 +20,22 @@ _ZYGOTE: Final = Path(__file__).with_name("zygote.py")
 _LOCK: Final = threading.Lock()  # one request at a time
 
 
-@functools.cache
+_ASKED: Final[list[socket.socket]] = []  # the zygote's socket, once there is one
+
+
+def ask(zygote: socket.socket) -> None:
+    """Have programs forked by the one at the other end of a socket."""
+    _ASKED[:] = [zygote]
+
+
 def _requests() -> socket.socket:
     """The socket to this process's zygote, which ends when this process does."""
+    if not _ASKED:
+        ask(_started())
+    return _ASKED[0]
+
+
+def _started() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         number = theirs.fileno()
@@ -43,13 +55,20 @@ def _requests() -> socket.socket:
     return ours
 
 
+def is_script(command: Sequence[str]) -> bool:
+    """Whether a command line is `python FILE …`, without options of Python's."""
+    first, *rest = command
+    return first == sys.executable and bool(rest) and rest[0].endswith(".py")
+
+
 class ForkedProgram:
     """What `subprocess.Popen` is for a program of ours.
 
     Args:
-        command: its command line; the first word's name says which program.
+        command: its command line: a program of ours by its path, or a script (`is_script`).
         stdout: where its output goes, also stderr's; by default each is a pipe.
         environment: by default this process's own.
+        folder: where it runs; by default where this process does.
         namespace: the name of a network namespace that it is in.
     """
 
@@ -61,6 +80,7 @@ class ForkedProgram:
         stdout: IO[bytes] | None = None,
         stderr: IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         namespace: str = "",
     ) -> None:
         self._ended, code = os.pipe()
@@ -69,7 +89,7 @@ class ForkedProgram:
         request = {
             "command": list(command),
             "environment": dict(os.environ if environment is None else environment),
-            "folder": str(Path.cwd()),
+            "folder": str(folder or Path.cwd()),
             "namespace": namespace,
         }
         with _LOCK, contextlib.ExitStack() as stack:

@@ -31,9 +31,9 @@ def require_namespaces() -> None:
 
 
 def pings(
-    lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2, wait_s: int = 5
+    lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2, wait_s: int = 30
 ) -> int:
-    """How many echoes come back; the last is waited for so long."""
+    """How many echoes come back; who does not answer is waited for so long."""
     options = ("-c", str(count), "-i", str(interval_s), "-W", str(wait_s))
     command = lab.command(where, "ping", "-n", "-q", *options, address)
     done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import ipaddress
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,16 @@ from cryptography.x509.oid import NameOID
 _OPERATOR, _ACCOUNT, _USER, _SEED = 14 << 3, 0, 20 << 3, 18 << 3  # the first letter: O, A, U, S
 
 
-def write_certificates(folder: Path) -> None:
-    """`ca.pem`, and `NAME.pem` with `NAME-key.pem` for a server, a client and a stranger."""
+LOOPBACKS = tuple(f"127.0.1.{number}" for number in (1, 2, 3))
+
+
+def write_certificates(folder: Path, hosts: Sequence[str] = LOOPBACKS) -> None:
+    """`ca.pem`, and `NAME.pem` with `NAME-key.pem` for a server, a client and a stranger.
+
+    Args:
+        folder: is made.
+        hosts: the IP addresses of servers.
+    """
     folder.mkdir()
     now = dt.datetime.now(dt.UTC)
     keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("ca", "other")}
@@ -27,7 +36,7 @@ def write_certificates(folder: Path) -> None:
     def signed(name: str, issuer: str) -> None:
         is_ca = name == issuer
         key = keys[name] if is_ca else ec.generate_private_key(ec.SECP256R1())
-        addresses = [x509.IPAddress(ipaddress.ip_address(f"127.0.1.{n}")) for n in (1, 2, 3)]
+        addresses = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts]
         made = (
             x509.CertificateBuilder()
             .subject_name(_name(name))

@@ -32,6 +32,7 @@ class NatsServer:
         number: in the cluster, from 1.
         routes: host and port of the cluster's servers, this one included.
         jetstream: more settings of JetStream.
+        store: where it keeps streams; by default in its folder.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class NatsServer:
         number: int = 1,
         routes: Mapping[int, tuple[str, int]] | None = None,
         jetstream: str = "",
+        store: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.store = folder / "store" if store is None else store
         self.number = number
         self.sync = sync
         self.extra = extra
@@ -54,10 +57,6 @@ class NatsServer:
         self.port = free_port(self.host)
         self.monitor = 0
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "store"
 
     def start(self, monitor: int) -> None:
         """Start it; `monitor` is the port of its monitoring page."""
@@ -109,6 +108,12 @@ jetstream {{ store_dir: "{self.store}", max_mem: 64M, max_file: 4G, {sync}
     def go_on(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def stop(self) -> None:
+        """Let it end in its own way, which writes down what it knows of its files."""
+        assert self._process is not None
+        self._signal(signal.SIGTERM)
+        self._process.wait()
+
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None and self._process.poll() is None:
@@ -140,3 +145,11 @@ def address_of(*servers: NatsServer, stream: str, more: str = "") -> str:
     hosts = ",".join(f"{server.host}:{server.port}" for server in servers)
     scheme = "tls" if "ca=" in more else "nats"
     return f"{scheme}://{hosts}/{stream}?monitor={servers[0].monitor}{more}"
+
+
+def flip_bit(store: Path, payload: bytes) -> None:
+    """Flip a bit of a record's payload in the store of a server that has ended by itself."""
+    (block,) = (each for each in store.rglob("*.blk") if "$SYS" not in each.parts)
+    data = bytearray(block.read_bytes())
+    data[data.index(payload) + 1] ^= 1
+    block.write_bytes(data)

@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -47,16 +47,35 @@ def run_program(
 
     It reads `said` from its standard input.
     """
+    environment = ALONE if environment is None else environment
+    command = (str(BIN / program), *arguments)
+    return _run_forked(command, said, environment=environment, namespace=namespace)
+
+
+def run_script(script: Path, *arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a script to its end in a folder, without loading our modules anew."""
+    return _run_forked((sys.executable, str(script), *arguments), folder=folder)
+
+
+def _run_forked(
+    command: Sequence[str],
+    said: str = "",
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    namespace: str = "",
+) -> "subprocess.CompletedProcess[str]":
     with ExitStack() as stack:
         stdin, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         stdin.write(said.encode())
         stdin.seek(0)
         process = ForkedProgram(
-            [str(BIN / program), *arguments],
+            command,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            environment=ALONE if environment is None else environment,
+            environment=environment,
+            folder=folder,
             namespace=namespace,
         )
         stack.callback(process.kill)
@@ -64,7 +83,7 @@ def run_program(
         stdout.seek(0)
         stderr.seek(0)
         texts = stdout.read().decode(), stderr.read().decode()
-    return subprocess.CompletedProcess(arguments, code, *texts)
+    return subprocess.CompletedProcess(command, code, *texts)
 
 
 def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -82,3 +101,7 @@ def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]
             (ncadm if program == "ncadm" else network_controller).main()
     code = int(str(ended.value.code))
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.endswith("\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+import pytest
 
 from nc.clock import SystemClock
 from nc.rpc.queue.call import Refusal, ServerCall
@@ -111,3 +112,15 @@ async def unary(
     call: Any = channel.unary_unary(path)
     answer: bytes = await call(message, timeout=more.pop("timeout", PATIENCE_S), **more)
     return answer
+
+
+async def code_of(call: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return raised.value.code()
+
+
+def opened(channel: grpc.aio.Channel) -> Any:
+    """A stream with one request, sent with its end: grpc.aio may otherwise send that too late."""
+    method: Any = channel.unary_stream(STREAM)
+    return method(b"x", timeout=PATIENCE_S)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import grpc
 
-from tests.support.forked_program import ForkedProgram
+from tests.support.forked_program import ForkedProgram, is_script
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = str(Path(sys.executable).with_name("network-controller"))
@@ -35,7 +35,7 @@ class ServerProcess:
     Args:
         data_dir: its data folder.
         arguments: more of the command line.
-        command: what is run, up to its options.
+        command: what is run, up to its options: the default and scripts are forked.
         ready: the log line that is waited for.
         namespace: of the network that it is in, where no other command runs it.
         metrics: where metrics are served; by default nowhere, since servers would share a port.
@@ -63,7 +63,7 @@ class ServerProcess:
             *("--tun", "off", *metrics, *arguments),
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
-        if command == SERVE:
+        if command == SERVE or is_script(command):
             self._process = ForkedProgram(whole, stdout=self._stdout, namespace=namespace)
         else:
             self._process = subprocess.Popen(

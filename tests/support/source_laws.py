@@ -192,7 +192,7 @@ def only_the_replica_appends(source: Source) -> list[str]:
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    logs = ("eventlog", "nc/replica/appends.py", "nc/testing/simulation/replicas/shared_log.py")
+    logs = ("eventlog", "nc/replica/appends.py", "nc/testing/simulation/shared_log.py")
     allowed = ("nc/replica/timeline.py", *logs)
     return [] if source.lies_in(*allowed) else appends(source)
 

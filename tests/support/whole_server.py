@@ -1,6 +1,7 @@
 """A whole server in this process: any free ports, real TLS, a clock that moves when told to."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,10 +50,12 @@ def settings(data_dir: Path, **more: Any) -> ServerSettings:
 
 
 class Lines(list[dict[str, Any]]):
-    """Log lines, kept."""
+    """Log lines, kept; an unforeseen error's traceback is shown with a test that fails."""
 
     def __call__(self, _logger: object, _method: str, line: Any) -> str:
         self.append(dict(line))
+        if isinstance(error := line.get("exc_info"), Exception):
+            traceback.print_exception(error)
         return ""
 
     def named(self, event: str) -> list[dict[str, Any]]:

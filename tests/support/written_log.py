@@ -1,7 +1,8 @@
 """A data folder with a log in it, made from commands, as a server would have written it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import eventlog
 from nc.domain.codec.records import Recorded
@@ -17,6 +18,9 @@ from nc.domain.tokens import IssueToken, RedeemToken
 from nc.replica.batch import Origin, decide_batch
 from nc.secrets import TokenIds
 from tests.support.histories import NOW_MS
+
+# Runs `log …` on the story; lines of JSON become what they say.
+Log = Callable[..., Any]
 
 SEGMENT_SIZE_BYTES = 2048  # a few records
 KEY = bytes(range(32))

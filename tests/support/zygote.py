@@ -2,7 +2,8 @@
 
 Loading takes most of a start: 0.2 to 0.4 s of CPU, a thousand times. What a fork runs is the
 program's own `main`, with its own command line, environment, folder and files. Tests of the
-program as a shell finds it run that (`run_installed` in `tests/support/programs.py`).
+program as a shell finds it run that (`run_installed` in `tests/support/programs.py`). A script is
+run as by `python SCRIPT`, but that our modules are loaded.
 
 Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, with descriptors for
 stdin, stdout, stderr and the exit code; the answer is the process's id.
@@ -15,6 +16,7 @@ import importlib
 import io
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -26,6 +28,7 @@ from typing import Any, Final
 from nc.cli import main as network_controller
 from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
+from tests.support import forked_program
 from tests.support.unsynced import skip_syncs
 
 PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
@@ -52,6 +55,11 @@ def main() -> None:
         skip_syncs()
     _load()
     gc.freeze()  # so that no collection writes to what is shared
+    _serve(requests)
+
+
+def _serve(requests: socket.socket) -> None:
+    """Fork what is asked for, until nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends who asks
     ended, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
@@ -124,7 +132,27 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.update(request["environment"])
     sys.argv = request["command"]
     sys.orig_argv = [sys.executable, *sys.argv]  # `join` starts itself anew
-    PROGRAMS[Path(sys.argv[0]).name]()
+    if sys.argv[0] == sys.executable:
+        _run_script()
+    else:
+        PROGRAMS[Path(sys.argv[0]).name]()
+
+
+def _run_script() -> None:
+    """Be `python SCRIPT ARGUMENTS…`; programs that it starts are forked from this process."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if not os.fork():
+        ours.close()
+        with Path(os.devnull).open("r+b") as nothing:
+            for number in range(3):
+                os.dup2(nothing.fileno(), number)
+        _serve(theirs)
+        return
+    theirs.close()
+    forked_program.ask(ours)
+    del sys.argv[0]
+    sys.path.insert(0, str(Path(sys.argv[0]).parent))
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _enter(namespace: str) -> None:

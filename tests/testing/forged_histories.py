@@ -35,7 +35,13 @@ from nc.testing.contract.administration import (
     RevokeToken,
     UpdateNode,
 )
-from nc.testing.contract.enrolment import CheckAsUpstream, Enrol, OpenLinkWith, Renew
+from nc.testing.contract.enrolment import (
+    NO_REQUEST,
+    CheckAsUpstream,
+    Enrol,
+    OpenLinkWith,
+    Renew,
+)
 from nc.testing.contract.history import Step
 from nc.testing.contract.values import ADMIN, NO_LIMITS, UPSTREAM, VIEWER, Limits, Told, old
 from nc.testing.search import Trial
@@ -133,6 +139,8 @@ def a_workshop(trial: Trial) -> None:
         IssueLimited("token 1", 10, max_uses=2, prefix="web-"),
         first,
         first,
+        replace(first, port=Port.CONTROL),
+        replace(first, machine=NO_REQUEST),  # refused, which is no matter of the port
         replace(first, machine="another machine"),
         Renew("node 1", told=Told("", "1.1")),
         Renew("node 1", "another machine"),

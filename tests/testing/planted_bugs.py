@@ -78,7 +78,11 @@ def everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
                 patch.setattr(module, name, new)
 
 
-@bug("an expired bootstrap token is refused", "an expired node token is refused")
+@bug(
+    "an expired bootstrap token is refused",
+    "an expired node token is refused",
+    "a revoked certificate opens nothing",
+)
 def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
     """A token still works in its last millisecond."""
     everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
@@ -118,6 +122,7 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     "a later expiry revives a node",
     "an expired bootstrap token is refused",
     "the server starts again",
+    "a certificate ends when the log says",
 )
 def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     """Callers are answered while the disk still works."""

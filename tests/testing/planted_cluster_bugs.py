@@ -17,6 +17,8 @@ from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import HubConnection
 from nc.agent.link_errors import LinkEnded
 from nc.domain import addresses, links, nodes, replicas
+from nc.domain import leadership as leadership_rules
+from nc.domain.administrators import AddAdministrator
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
@@ -26,20 +28,28 @@ from nc.domain.links import DropLink, Links, drop
 from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.state import State
+from nc.hub.followed import FollowedLinks
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
 from nc.hub.switch import Switch
 from nc.net.wire import CloseCode
+from nc.replica import leadership
 from nc.replica.batch import Decided
+from nc.replica.errors import NoMajority
+from nc.replica.leases import LeaderLeases
+from nc.replica.queue import CommandQueue
 from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
+from nc.replica.role import Role
 from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
+from nc.rpc.replication.following import Following
 from nc.secrets import TokenIds
 from nc.server import tasks
+from nc.server.membership import Membership
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
 
@@ -53,7 +63,7 @@ class ClusterBug:
     Attributes:
         name: what is wrong.
         plant: makes it so.
-        is_shared: whether it takes two servers.
+        is_shared: whether it takes several servers.
         laws: those by which it may be found; no other may be blamed.
     """
 
@@ -82,6 +92,13 @@ _A_LINK_TOO_MANY = (
     "a node has one link at the most",
     "who may not be here has no link",
     "the hub's links are the log's",
+)
+
+
+_LOST_PACKETS = (
+    "a packet arrives at the one it is for",
+    "a packet arrives or is counted as dropped",
+    "a packet hops once at the most",
 )
 
 
@@ -208,21 +225,10 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
 
 
-@_bug(*_A_LINK_TOO_MANY, "every live agent is connected again", is_shared=True)
+@_bug(*_A_LINK_TOO_MANY, "every live agent is connected again", *_LOST_PACKETS, is_shared=True)
 def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -> None:
-    """It is kept until the newer one has its address here."""
-    follow = Hub.follow
-
-    def patient(self: Hub, events: Iterable[Event]) -> None:
-        for event in events:
-            change = event.state_changed
-            is_replaced = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
-            if is_replaced and change.link_id in self.sessions:
-                self.supersede(self.sessions[change.link_id])
-            else:
-                follow(self, [event])
-
-    patch.setattr(Hub, "follow", patient)
+    """It is kept, and its server never learns that the newer one has its address."""
+    patch.setattr(FollowedLinks, "_follow_elsewhere", lambda *_: None)
 
 
 @_bug("an attempt to enrol makes one node", "a node is enrolled once")
@@ -236,7 +242,7 @@ def a_lost_reply_to_an_attempt_costs_another_node(patch: pytest.MonkeyPatch) -> 
     patch.setattr(TokenIds, "node_token_of", fickle)
 
 
-@_bug(*_A_LINK_TOO_MANY, is_shared=True)
+@_bug(*_A_LINK_TOO_MANY, "a start finds what was left", is_shared=True)
 def a_server_does_not_follow_the_log(patch: pytest.MonkeyPatch) -> None:
     """It reads what others wrote when it next writes itself."""
 
@@ -260,6 +266,9 @@ def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     "who is gone holds nothing",
     "no link outlives its server",
     "only dead tokens are forgotten",
+    "only the leader appends",
+    "one leader after the other acknowledges",
+    "nothing crashes",
     is_shared=True,
 )
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
@@ -272,6 +281,7 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     "a recorded digest is that of its event",
     "no two nodes hold one address",
     "replay equals live",
+    "servers on one log agree",
     is_shared=True,
 )
 def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
@@ -311,6 +321,7 @@ def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> 
 
 
 @_bug(
+    "no server answers with what is past",
     "answers are never stale",
     "an address stays with its node",
     "an acknowledged enrolment is never forgotten",
@@ -421,3 +432,166 @@ def a_segment_is_sealed_with_remains_in_it(patch: pytest.MonkeyPatch) -> None:
         start(self, record_bytes)
 
     patch.setattr(SegmentWriter, "_start_segment", careless)
+
+
+@_bug("nothing crashes", "a start finds what was left", is_shared=True)
+def a_certificate_that_is_recorded_already_ends_the_start(patch: pytest.MonkeyPatch) -> None:
+    """Two servers begin with the same one, or the answer to a first try was lost."""
+
+    async def touchy(self: Membership, method: str) -> None:
+        installed = self._parts.installed()
+        known = self._replica.state.administrators.by_serial
+        if installed is not None and installed.certificate.serial not in known:
+            role = pb.ADMINISTRATOR_ROLE_ADMIN
+            command = AddAdministrator(installed.name, role, installed.certificate)
+            await self._wiring.own_changes.submit(command, method)
+
+    patch.setattr(Membership, "record_installed", touchy)
+
+
+# Of servers that lead and follow.
+
+_OLDER = ("no server answers with what is past", "answers are never stale")
+_OLDER_BY_CONTRACT = (
+    "an acknowledged enrolment is never forgotten",
+    "unregister is final",
+    "an expired node token is refused",
+    "a later expiry revives a node",
+    "a list is applied as a whole or not at all",
+    "a bootstrap token serves until it expires",
+    "an address stays with its node",
+)
+
+
+@_bug(*_OLDER, *_OLDER_BY_CONTRACT, is_shared=True)
+def followers_and_leaders_answer_without_a_lease(patch: pytest.MonkeyPatch) -> None:
+    """What they know may be out of date."""
+    patch.setattr(Role, "may_answer", lambda _: True)
+
+
+@_bug(*_OLDER, *_OLDER_BY_CONTRACT, "one leader after the other acknowledges", is_shared=True)
+def a_leader_goes_on_until_it_hears_of_another(patch: pytest.MonkeyPatch) -> None:
+    """Its lease never ends, and a new one does not wait."""
+    patch.setattr(LeaderLeases, "until_ns", lambda *_: 1 << 62)
+    patch.setattr(leadership.Candidate, "quiet_until_ns", lambda *_: 0)
+
+
+@_bug(*_OLDER, *_OLDER_BY_CONTRACT, is_shared=True)
+def the_leader_acknowledges_before_its_followers_know(patch: pytest.MonkeyPatch) -> None:
+    """It waits for nobody."""
+    patch.setattr(LeaderLeases, "_in", lambda _: iter(()))
+
+
+@_bug(*_OLDER, *_OLDER_BY_CONTRACT, "one leader after the other acknowledges", is_shared=True)
+def a_new_leader_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """It acknowledges while leases of the one before it go on."""
+    patch.setattr(leadership.Candidate, "quiet_until_ns", lambda *_: 0)
+    patch.setattr(leadership, "SILENCE_S", 0.7)
+
+
+@_bug("what is answered of a change is so", is_shared=True)
+def an_open_outcome_is_called_a_failure(patch: pytest.MonkeyPatch) -> None:
+    """What may be in the log is said not to be."""
+    patch.setattr(CommandQueue, "leave_open", lambda queue, _count: queue.refuse(NoMajority))
+
+
+@_bug(
+    "what is answered of a change is so",
+    "an acknowledged change is in the log once",
+    "nothing crashes",
+    *_OLDER,
+    *_OLDER_BY_CONTRACT,
+    *_A_LINK_TOO_MANY,
+    is_shared=True,
+)
+def an_open_outcome_is_called_a_success(patch: pytest.MonkeyPatch) -> None:
+    """What may not be in the log is said to be."""
+    patch.setattr(
+        CommandQueue, "leave_open", lambda queue, count: queue.answer([[] for _ in range(count)])
+    )
+
+
+@_bug("a link is lost with its server alone", is_shared=True)
+def links_of_other_servers_are_dropped(patch: pytest.MonkeyPatch) -> None:
+    """A loss ends all links but the leader's own."""
+
+    def others(links: Any, sessions: Any) -> Iterable[str]:
+        first = min(session for session, _ in sessions.items()) if sessions else ""
+        return (node for node, link in links.items() if link.session != first)
+
+    patch.setattr(leadership_rules, "unowned", others)
+
+
+@_bug(
+    "servers on one log agree",
+    "codes are the contract's",
+    "an acknowledged enrolment is never forgotten",
+    is_shared=True,
+)
+def a_lost_session_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """A server that reads of its own loss begins no other session."""
+
+    async def nothing(_: Membership) -> None: ...
+
+    patch.setattr(Membership, "_begin_anew_if_lost", nothing)
+
+
+@_bug("who is in touch is not lost", is_shared=True)
+def a_server_that_is_slow_is_taken_for_lost(patch: pytest.MonkeyPatch) -> None:
+    """Once it was silent for a second."""
+    patch.setattr(leadership, "LOST_AFTER_LOOKS", 2)
+
+
+@_bug("the hub's links are the log's", "no link outlives its server", is_shared=True)
+def a_refused_end_of_a_link_is_not_asked_for_again(patch: pytest.MonkeyPatch) -> None:
+    """A follower takes the leader's lack for one of its own, which never ends."""
+    change = Following.change
+
+    async def once(self: Following, command: Any, origin: Any, *, insist: bool) -> list[Event]:
+        del insist
+        return await change(self, command, origin, insist=False)
+
+    patch.setattr(Following, "change", once)
+
+
+# Of packets between servers.
+
+
+@_bug("a packet hops once at the most", is_shared=True)
+def a_packet_is_passed_on_to_where_its_node_has_gone(patch: pytest.MonkeyPatch) -> None:
+    """It hops twice."""
+    route = Switch._route_from_peer
+
+    def helpful(self: Switch, peer: Any, packet: Any, source: int, destination: int) -> Any:
+        is_elsewhere = destination not in self.ports and destination != self.own_address
+        if is_elsewhere and (there := self.peers.get(destination)) is not None:
+            return there
+        return route(self, peer, packet, source, destination)
+
+    patch.setattr(Switch, "_route_from_peer", helpful)
+
+
+@_bug("a packet hops once at the most", "a packet arrives at the one it is for", is_shared=True)
+def what_comes_from_a_server_is_forwarded_like_a_kernel_s(patch: pytest.MonkeyPatch) -> None:
+    """To wherever it is for, and from whomever it says."""
+
+    def trusting(self: Switch, peer: Any, _packet: Any, _source: int, destination: int) -> Any:
+        return self.ports.get(destination) or self._route_beyond(peer, destination)
+
+    patch.setattr(Switch, "_route_from_peer", trusting)
+
+
+@_bug("a packet arrives at the one it is for", is_shared=True)
+def the_source_of_another_server_s_packet_is_not_checked(patch: pytest.MonkeyPatch) -> None:
+    """It may send as any node."""
+    route = Switch._route_from_peer
+
+    def trusting(self: Switch, peer: Any, packet: Any, source: int, destination: int) -> Any:
+        known = self.peers
+        self.peers = {**known, source: peer}
+        try:
+            return route(self, peer, packet, source, destination)
+        finally:
+            self.peers = known
+
+    patch.setattr(Switch, "_route_from_peer", trusting)

@@ -16,7 +16,7 @@ from nc.domain import (
     tokens,
     updates,
 )
-from nc.domain.events import Event
+from nc.domain.events import Certificate, Event
 from nc.domain.nodes import Node
 from nc.hub import admission
 from nc.pki.identity import read_peer
@@ -124,8 +124,8 @@ def a_renewal_ends_the_older_certificate(patch: pytest.MonkeyPatch) -> None:
     newest: dict[str, set[str]] = {}
     renewed = updates.decide_renew
 
-    def noting(there: Any, gone: Any, command: Any) -> list[Event]:
-        events = renewed(there, gone, command)
+    def noting(there: Any, names: Any, gone: Any, command: Any) -> list[Event]:
+        events = renewed(there, names, gone, command)
         newest[command.node_id] = {each.serial for each in command.certificates}
         return events
 
@@ -171,8 +171,8 @@ def what_a_machine_leaves_out_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def a_renewal_tells_no_facts(patch: pytest.MonkeyPatch) -> None:
     original = updates.decide_renew
 
-    def silent(there: Any, gone: Any, command: Any) -> list[Event]:
-        return original(there, gone, command)[:1]
+    def silent(there: Any, names: Any, gone: Any, command: Any) -> list[Event]:
+        return original(there, names, gone, command)[:1]
 
     patch.setattr(updates, "decide_renew", silent)
 
@@ -267,7 +267,7 @@ def imported_nodes_are_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(admission, "UPSTREAM_NETWORK_COMMON_NAME", "network-controller")
 
 
-@bug("some order of the commands explains every answer")
+@bug("some order of the commands explains every answer", ONE_NODE)
 def the_sweep_forgets_who_has_just_left(patch: pytest.MonkeyPatch) -> None:
     """Its attempt to enrol may make another node then, and a renewal says that it is unknown."""
     original = nodes.decide_forget
@@ -276,6 +276,34 @@ def the_sweep_forgets_who_has_just_left(patch: pytest.MonkeyPatch) -> None:
         return original(gone, replace(command, now_ms=2 * command.now_ms))
 
     patch.setattr(nodes, "decide_forget", hasty)
+
+
+@bug(TOLD)
+def late_facts_of_an_older_link_are_recorded(patch: pytest.MonkeyPatch) -> None:
+    """A node has another link by then, and its machine told other facts there."""
+    original: Any = updates.decide_report
+
+    def trusting(there: Any, gone: Any, links: Any, command: Any) -> list[Event]:
+        current = links.get(command.node_id)
+        if current is not None:
+            command = replace(command, link_id=current.link_id)
+        events: list[Event] = original(there, gone, links, command)
+        return events
+
+    patch.setattr(updates, "decide_report", trusting)
+
+
+@bug("a certificate ends when the log says")
+def a_certificate_s_end_is_recorded_as_that_of_the_setting(patch: pytest.MonkeyPatch) -> None:
+    """Not as that of the certificate, which begins a little earlier."""
+    original: Any = enrolment._recorded
+
+    def careless(*arguments: Any) -> Certificate:
+        certificate: Certificate = original(*arguments)
+        certificate.not_after_ms += 60_000
+        return certificate
+
+    patch.setattr(enrolment, "_recorded", careless)
 
 
 @bug("some order of the commands explains every answer")

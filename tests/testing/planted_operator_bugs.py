@@ -145,6 +145,19 @@ def a_certificate_s_revocation_is_only_recorded(patch: pytest.MonkeyPatch) -> No
     patch.setattr(administrators, "evolve_revoked", lambda known, *_: known)
 
 
+@bug("a revoked certificate opens nothing")
+def a_certificate_that_has_ended_is_accepted(patch: pytest.MonkeyPatch) -> None:
+    """On a connection that was opened before."""
+    patch.setattr(permissions, "_require_valid_certificate", lambda *_: None)
+
+
+@bug("some order of the commands explains every answer")
+def a_certificate_that_has_ended_counts_as_an_administrator_s(patch: pytest.MonkeyPatch) -> None:
+    """So that the last one can be revoked."""
+    good = property(lambda self: lambda _now_ms: self.revoked_at_ms is None)
+    patch.setattr(administrators.Administrator, "is_good", good)
+
+
 @bug("an assigned address stays")
 def an_assigned_address_is_reclaimed(patch: pytest.MonkeyPatch) -> None:
     """It is not remembered that an operator chose it."""

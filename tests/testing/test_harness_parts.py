@@ -1,5 +1,6 @@
 """The harness's own parts: the model's worlds, the laws' honesty, the strategies."""
 
+import asyncio
 import struct
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -46,6 +47,7 @@ from nc.testing.search.settings import NETWORKS
 from nc.testing.search.strategies import histories, packets, pick_with
 from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
+from nc.testing.virtual_time import VirtualLoop
 
 NOW = at(START_MS)
 
@@ -61,6 +63,22 @@ def test_every_law_has_a_name_and_a_sentence() -> None:
     """They can be read by people, and are distinct."""
     assert len({law.name for law in LAWS}) == len(LAWS)
     assert all(law.sentence.endswith(".") and "_" not in law.name for law in LAWS)
+
+
+@given(st.lists(st.floats(0, 1000) | st.sampled_from([1.0, 1 + 5e-10, 1 + 1e-9]), min_size=2))
+def test_no_timer_of_the_virtual_loop_runs_before_its_time(times: list[float]) -> None:
+    """Also where another one is due some tenths of a nanosecond before it."""
+    loop, early = VirtualLoop(), list[float]()
+
+    async def wait_for_all() -> None:
+        for at_s in times:
+            loop.call_at(at_s, lambda due_s: early.append(due_s - loop.time()), at_s)
+        await asyncio.sleep(max(times) + 1)
+
+    with closing(loop):
+        loop.run_until_complete(wait_for_all())
+    assert len(early) == len(times)
+    assert max(early) <= 0
 
 
 def test_what_ran_at_the_same_time_may_have_any_order() -> None:

@@ -53,7 +53,7 @@ def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:
         ("network", status.network),
         ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
         ("nodes", ", ".join(f"{count} {name}" for count, name in counts)),
-        ("bootstrap tokens", str(status.tokens)),
+        ("bootstrap tokens", _tokens(status)),
         ("log", f"events {log.first_seq} to {log.last_seq}{state}, in {place}"),
         ("room", f"{size_text(log.size_bytes)} used, {size_text(log.free_bytes)} free"),
         *(("server", _replica(each)) for each in replicas),
@@ -65,6 +65,11 @@ def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:
         rows.append(("nodes' certificates", text))
     rows += [("degraded", sentence) for sentence in status.degraded] or [("degraded", "nothing is")]
     return render.fields(rows)
+
+
+def _tokens(status: ServerStatus) -> str:
+    over = ((status.tokens_expired, "expired"), (status.tokens_revoked, "revoked"))
+    return ", ".join([str(status.tokens), *(f"{count} {what}" for count, what in over if count)])
 
 
 def _replica(each: Replica) -> str:

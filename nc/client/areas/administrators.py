@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from nc.client.arguments import checked
 from nc.client.calls import Calls
 from nc.client.convert import convert, number_of, whole_seconds
 from nc.client.types import Administrator, IssuedAdministrator, Role
@@ -15,6 +16,7 @@ class Administrators:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
+    @checked
     async def issue(
         self, name: str, role: Role, *, lifetime: timedelta | None = None, csr_pem: str = ""
     ) -> IssuedAdministrator:
@@ -22,7 +24,7 @@ class Administrators:
 
         Args:
             name: letters, digits and `.-_@`, at most 63.
-            role: what it permits.
+            role: what it permits; as everywhere, a member's value (`"viewer"`) is taken, too.
             lifetime: None: one year.
             csr_pem: a PKCS #10 request with the key to certify; without one the server makes a key,
                 sends it and does not keep it.
@@ -37,12 +39,14 @@ class Administrators:
         return convert(IssuedAdministrator, answer)
 
     # `all` is the word of the API.
+    @checked
     async def list(self, *, all: bool = False) -> tuple[Administrator, ...]:  # noqa: A002
         """The certificates that are good now; with `all`, revoked and expired ones too."""
         request = administrators_pb2.ListAdministratorsRequest(all=all)
         answer = await self._calls.read("Administrators.List", request)
         return tuple(convert(Administrator, each) for each in answer.administrators)
 
+    @checked
     async def revoke(self, administrator: str) -> Administrator:
         """Refuse a certificate from now on, also on open connections.
 

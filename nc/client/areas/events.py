@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
+from nc.client.arguments import checked
 from nc.client.calls import LOG, Calls, Items
 from nc.client.convert import convert, ms_of, uint32, uint64
 from nc.client.errors import Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable
@@ -50,6 +51,7 @@ class Events:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
+    @checked
     def read(
         self,
         from_seq: int = 0,
@@ -83,11 +85,13 @@ class Events:
 
         return Items(chunks())
 
+    @checked
     async def last_seq(self) -> int:
         """The sequence number of the newest event; 0: there is none."""
         request = events_pb2.ReadEventsRequest(page_size=1, newest_first=True)
         return int((await self._calls.read("Events.Read", request)).last_seq)
 
+    @checked
     def watch(self, from_seq: int = 0, **given: Unpack[EventFilter]) -> Items[LoggedEvent]:
         """Events as they are recorded, in order, each once, without end.
 

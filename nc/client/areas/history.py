@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from nc.client.areas.nodes import NodeFilter, filter_message
+from nc.client.arguments import checked
 from nc.client.calls import Calls
 from nc.client.convert import convert, ms_of, time_of, uint64
 from nc.client.reports import Differences, Explanation, PastState
@@ -19,18 +20,19 @@ TIMEOUT_S: Final = 60.0  # a long log takes a while
 PAGE_SIZE: Final = 1000
 
 
-def _moment(moment: Moment) -> Any:
+def _moment(name: str, moment: Moment) -> Any:
     if moment is None:
         return history_pb2.Moment()
     if isinstance(moment, datetime):
         return history_pb2.Moment(time_ms=ms_of(moment))
-    return history_pb2.Moment(seq=uint64("moment", moment))
+    return history_pb2.Moment(seq=uint64(name, moment))
 
 
 class History:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
+    @checked
     async def at(self, moment: Moment = None, filter: NodeFilter | None = None) -> PastState:  # noqa: A002 - the word of the API
         """The state as of a moment, with all its nodes.
 
@@ -38,7 +40,9 @@ class History:
             OutOfRange: the log begins later, or ends before.
         """
         request = history_pb2.AtRequest(
-            moment=_moment(moment), page_size=PAGE_SIZE, filter=filter_message(filter or {})
+            moment=_moment("moment", moment),
+            page_size=PAGE_SIZE,
+            filter=filter_message(filter or {}),
         )
         first = page = await self._at(request)
         nodes = list(page.nodes)
@@ -57,15 +61,19 @@ class History:
     async def _at(self, request: Any) -> Any:
         return await self._calls.read("History.At", request, timeout_s=TIMEOUT_S)
 
+    @checked
     async def diff(self, start: Moment, end: Moment = None) -> Differences:
         """What changed between two moments."""
         # `from` is a word of Python's, so it cannot be an argument's name
-        request = history_pb2.DiffRequest(to=_moment(end), **{"from": _moment(start)})
+        request = history_pb2.DiffRequest(
+            to=_moment("end", end), **{"from": _moment("start", start)}
+        )
         answer = await self._calls.read("History.Diff", request, timeout_s=TIMEOUT_S)
         return convert(Differences, answer)
 
+    @checked
     async def why(self, node: str, moment: Moment = None) -> Explanation:
         """Why a node is, or was, in its state."""
-        request = history_pb2.WhyRequest(node=node, moment=_moment(moment))
+        request = history_pb2.WhyRequest(node=node, moment=_moment("moment", moment))
         answer = await self._calls.read("History.Why", request, timeout_s=TIMEOUT_S)
         return convert(Explanation, answer)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
+from nc.client.arguments import checked
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, members_of, ms_of, number_of, uint32
 from nc.client.types import Node, NodeOrder, NodeState, StateOfNode, TakenBack
@@ -51,6 +52,7 @@ class Nodes:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
+    @checked
     def list(
         self,
         *,
@@ -77,11 +79,13 @@ class Nodes:
             "Nodes.List", request, lambda page: [convert(Node, node) for node in page.nodes]
         )
 
+    @checked
     async def count(self, **given: Unpack[NodeFilter]) -> int:
         """How many nodes `list` would give."""
         request = nodes_pb2.ListNodesRequest(page_size=1, filter=filter_message(given))
         return int((await self._calls.read("Nodes.List", request)).total)
 
+    @checked
     async def get(self, node: str) -> Node:
         """One node.
 
@@ -91,6 +95,7 @@ class Nodes:
         request = nodes_pb2.GetNodeRequest(node=node)
         return convert(Node, await self._calls.read("Nodes.Get", request))
 
+    @checked
     async def update(
         self,
         node: str,
@@ -110,11 +115,13 @@ class Nodes:
         )
         return convert(Node, await self._calls.write("Nodes.Update", request))
 
+    @checked
     async def unregister(self, *nodes: str) -> tuple[str, ...]:
         """Remove nodes for good, all or none; gives their ids."""
         request = nodes_pb2.UnregisterNodesRequest(nodes=nodes)
         return tuple((await self._calls.write("Nodes.Unregister", request)).node_ids)
 
+    @checked
     async def unregister_all_of(
         self, token_id: str, *, revoke_token: bool = False
     ) -> tuple[str, ...]:
@@ -122,11 +129,13 @@ class Nodes:
         request = nodes_pb2.UnregisterNodesRequest(token_id=token_id, revoke_token=revoke_token)
         return tuple((await self._calls.write("Nodes.Unregister", request)).node_ids)
 
+    @checked
     async def set_expiry(self, node: str, at: datetime | None) -> Node:
         """Refuse the node from a moment on; None: never."""
         request = nodes_pb2.SetNodeExpiryRequest(node=node, expires_at_ms=ms_of(at))
         return convert(Node, await self._calls.write("Nodes.SetExpiry", request))
 
+    @checked
     async def assign_address(self, node: str, address: str = "") -> Node:
         """Give a node this overlay address; empty: any, which may be reclaimed when it is idle.
 
@@ -136,6 +145,7 @@ class Nodes:
         request = nodes_pb2.AssignAddressRequest(node=node, address=address)
         return convert(Node, await self._calls.write("Nodes.AssignAddress", request))
 
+    @checked
     async def states(self, *nodes: str, **given: Unpack[NodeFilter]) -> tuple[StateOfNode, ...]:
         """The states and addresses of many nodes in one call; unknown ones are left out.
 
@@ -151,6 +161,7 @@ class Nodes:
             StateOfNode(id_, name, named[state], address) for id_, name, state, address in rows
         )
 
+    @checked
     async def take_back(self, *node_tokens: str, all_waiting: bool = False) -> TakenBack:
         """Register nodes again that an older log does not know (docs/how-to/backup.md).
 

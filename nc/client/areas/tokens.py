@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from nc.client.arguments import checked
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, uint32, whole_seconds
 from nc.client.types import BootstrapToken, IssuedToken
@@ -16,6 +17,7 @@ class Tokens:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
+    @checked
     async def issue(
         self,
         *,
@@ -47,6 +49,7 @@ class Tokens:
         return convert(IssuedToken, await self._calls.write("BootstrapTokens.Issue", request))
 
     # `all` is the word of the API.
+    @checked
     def list(self, *, all: bool = False, page_size: int = PAGE_SIZE) -> Items[BootstrapToken]:  # noqa: A002
         """The tokens that register machines now; with `all`, expired and revoked ones too."""
         request = tokens_pb2.ListTokensRequest(page_size=uint32("page_size", page_size), all=all)
@@ -56,6 +59,7 @@ class Tokens:
             lambda page: [convert(BootstrapToken, token) for token in page.tokens],
         )
 
+    @checked
     async def revoke(self, token: str) -> BootstrapToken:
         """Register nobody with a token from now on; the nodes that it registered stay.
 

@@ -9,6 +9,8 @@ import { addTab, shownTab } from "./tabs.js";
 
 const EVERY_MS = 3000;
 
+const SCROLLED = "#servers .scrolled"; // stays where it is when it is made anew
+
 const card = (title, ...inside) => box("section", "panel card", line("h2", title), ...inside);
 
 function tile(title, value, more = "") {
@@ -27,7 +29,30 @@ function troubles(status) {
   return list.length ? box("ul", "troubles", ...list) : line("p", "Nothing is wrong.", "good");
 }
 
-function shown(status) {
+const COLUMNS = [
+  ["Server", (each) => line("th", each.self ? `${each.id} (this one)` : each.id)],
+  ["State", (each) => line("td", each.state, each.state === "running" ? "good" : "expired")],
+  ["Role", (each) => line("td", each.role ?? "–")],
+  ["Lag", (each) => line("td", each.lag_events === null ? "–" : numberText(each.lag_events))],
+  ["Links", (each) => line("td", numberText(each.links))],
+  ["Version", (each) => line("td", each.version || "–")],
+  ["Since", (each) => line("td", each.since === null ? "–" : expiryText(each.since))],
+  ["Address", (each) => line("td", each.address ?? "–")],
+  ["Session", (each) => line("td", each.sessions.join(", ") || "–")],
+];
+
+function servers(list) {
+  const head = box("tr", "", ...COLUMNS.map(([title]) => line("th", title)));
+  const rows = list.map((each) => box("tr", "", ...COLUMNS.map(([, cell]) => cell(each))));
+  const table = box("table", "", box("thead", "", head), box("tbody", "", ...rows));
+  const scrolled = box("div", "scrolled", table);
+  Object.assign(scrolled, { tabIndex: 0, role: "region", ariaLabel: "Servers" });
+  const section = card("Servers", scrolled);
+  section.id = "servers";
+  return section;
+}
+
+function shown(status, replicas) {
   const { log } = status;
   const nodes = status.nodes_idle + status.nodes_init + status.nodes_connected;
   const share = nodes ? `${Math.round((100 * status.nodes_connected) / nodes)} %` : "";
@@ -51,6 +76,7 @@ function shown(status) {
       ),
       tile("Tokens", numberText(status.tokens), "good now"),
     ),
+    ...(replicas.length > 1 ? [servers(replicas)] : []),
     box(
       "div",
       "cards",
@@ -74,6 +100,7 @@ function shown(status) {
       card(
         "Log",
         facts([
+          ["stream", log.stream],
           ["folder", log.folder],
           ["events", `${numberText(log.first_seq)} to ${numberText(log.last_seq)}`],
           ["snapshot", log.snapshot_seq ? `of event ${numberText(log.snapshot_seq)}` : "none"],
@@ -101,7 +128,13 @@ function shown(status) {
 
 const load = soon(async () => {
   const status = await ask("status");
-  element("server-body").replaceChildren(...shown(status));
+  const replicas = status.log.stream ? await ask("servers") : [];
+  const before = document.querySelector(SCROLLED);
+  const [left, isHere] = [before?.scrollLeft ?? 0, before && document.activeElement === before];
+  element("server-body").replaceChildren(...shown(status, replicas));
+  const after = document.querySelector(SCROLLED);
+  if (left) after?.scrollTo({ left });
+  if (isHere) after?.focus({ preventScroll: true });
   setText(element("tab-server"), status.degraded.length ? "Server ⚠" : "Server");
 });
 

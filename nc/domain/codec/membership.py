@@ -46,7 +46,9 @@ class MembershipReader:
                 each.redeemed_at_ms,
             )
         for replica in part.replicas:
-            self._replicas[replica.id] = KnownReplica(replica.version, replica.started_at_ms)
+            self._replicas[replica.id] = KnownReplica(
+                replica.version, replica.started_at_ms, replica.level
+            )
         self._removed |= {each.id: each.removed_at_ms for each in part.removed}
 
     def finish(self) -> Membership:

@@ -124,6 +124,7 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         network_address=names.place.interface(e.network_address),
         session=names.session(e.session),
         is_alone=e.is_alone,
+        level=e.level,
     ),
     "replica_stopped": lambda names, e: ReplicaStopped(
         replica_id=names.replica(e.replica_id), session=names.session(e.session)

@@ -81,9 +81,8 @@ class EventsService:
 
     async def read(self, request: pb.ReadEventsRequest, call: Call) -> pb.ReadEventsResponse:
         """One page. It may have fewer events than it could, even none, and not be the last."""
-        del call
         size = page_size(request.page_size, MOST_EVENTS)
-        selection = self._selection(request.filter)
+        selection = self._selection(request.filter, call)
         first, last = self.first_seq, self._log.last_seq
         self.require_in_log(request.from_seq)
         answer = pb.ReadEventsResponse(first_seq=first, last_seq=last)
@@ -140,13 +139,12 @@ class EventsService:
         Raises:
             WatchTooSlow, Stopping, PermissionDenied: it ends; watch again.
         """
-        del call
         data = await messages.read()
         if data is None:
             return
         request = pb.WatchEventsRequest.FromString(data)
         self.require_in_log(request.from_seq)
-        selection = self._selection(request.filter)
+        selection = self._selection(request.filter, call)
         async with self.source.tail.watched():
             last = self._log.last_seq
             watch = Watch(
@@ -158,8 +156,11 @@ class EventsService:
             )
             await watch.run()
 
-    def _selection(self, wanted: pb.EventFilter) -> EventSelection:
-        return event_selection(wanted, self._context.state, self._context.token_ids.id_of)
+    def _selection(self, wanted: pb.EventFilter, call: Call) -> EventSelection:
+        state = self._context.state
+        selection = event_selection(wanted, state, self._context.token_ids.id_of)
+        call.means(state, *selection.nodes)
+        return selection
 
     def require_in_log(self, seq: int) -> None:
         """Raises OutOfLog: the log has no such event, and no next one that would be it."""

@@ -15,6 +15,8 @@ from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
+from nc.domain.operator_errors import NodeReferenceAmbiguous, NodeReferenceUnknown
+from nc.domain.references import node_meant
 from nc.pb.admin.v1 import history_pb2 as pb
 from nc.replica.errors import Stopping
 from nc.rpc.admin.context import Context
@@ -67,11 +69,12 @@ class HistoryService:
         return await self._compute("Diff", request, pb.DiffResponse)
 
     async def why(self, request: pb.WhyRequest, call: Call) -> pb.WhyResponse:
-        del call
         if not request.node:
             raise InvalidField("node", "it is empty; give a node's name, id, address or token")
         self._check(request.moment)
-        node_id = self._context.token_ids.id_of(request.node)
+        node_id, state = self._context.token_ids.id_of(request.node), self._context.state
+        with contextlib.suppress(NodeReferenceUnknown, NodeReferenceAmbiguous):
+            call.means(state, node_meant(state, request.node, lambda _: node_id))
         return await self._compute("Why", request, pb.WhyResponse, node_id)
 
     def _check(self, *moments: pb.Moment) -> None:

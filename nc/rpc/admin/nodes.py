@@ -64,11 +64,10 @@ class NodesService:
         return pb.ListNodesResponse(nodes=views, next_page_token=page.next_token, total=page.total)
 
     async def get(self, request: pb.GetNodeRequest, call: Call) -> pb.Node:
-        del call
-        return self._view(self._meant(request.node))
+        return self._view(self._meant(request.node, call))
 
     async def update(self, request: pb.UpdateNodeRequest, call: Call) -> pb.Node:
-        node_id = self._meant(request.node)
+        node_id = self._meant(request.node, call)
         command = updates.UpdateNode(
             node_id,
             name=request.name if request.HasField("name") else None,
@@ -89,18 +88,19 @@ class NodesService:
             raise InvalidField("revoke_token", "it goes with token_id")
         # No certificate that was signed before now lasts longer.
         until_ms = milliseconds(now_utc(self._context.clock) + LEAF_LIFETIME)
+        before = self._context.state
         command: departures.UnregisterNodes | departures.UnregisterNodesOfToken
         if request.token_id:
-            token_id = token_of_nodes(
-                self._context.state, request.token_id, self._context.token_ids.id_of
-            )
+            token_id = token_of_nodes(before, request.token_id, self._context.token_ids.id_of)
             command = departures.UnregisterNodesOfToken(token_id, until_ms, request.revoke_token)
         else:
             _check_count(request.nodes)
-            meant = tuple(self._meant(each, "nodes") for each in request.nodes)
+            meant = tuple(self._id_of(each, "nodes") for each in request.nodes)
+            call.means(before, *meant)
             command = departures.UnregisterNodes(meant, until_ms)
-        events = await self._context.submit(command, call)
-        return pb.UnregisterNodesResponse(node_ids=_unregistered_in(events))
+        unregistered = _unregistered_in(await self._context.submit(command, call))
+        call.means(before, *unregistered)
+        return pb.UnregisterNodesResponse(node_ids=unregistered)
 
     async def set_expiry(self, request: pb.SetNodeExpiryRequest, call: Call) -> pb.Node:
         latest_ms = LARGEST_EXPIRY_S * 1000
@@ -110,18 +110,17 @@ class NodesService:
                 f"{request.expires_at_ms} is not Unix time in milliseconds until "
                 f"{moment(latest_ms)}, or 0 for never",
             )
-        node_id = self._meant(request.node)
+        node_id = self._meant(request.node, call)
         expiries = (nodes.Expiry(node_id, request.expires_at_ms),)
         await self._context.submit(nodes.SetExpiries(expiries, self._context.now_ms), call)
         return self._view(node_id)
 
     async def assign_address(self, request: pb.AssignAddressRequest, call: Call) -> pb.Node:
-        node_id = self._meant(request.node)
+        node_id = self._meant(request.node, call)
         await self._context.submit(assignments.AssignAddress(node_id, request.address), call)
         return self._view(node_id)
 
     async def states(self, request: pb.NodeStatesRequest, call: Call) -> pb.NodeStatesResponse:
-        del call
         state = self._context.state
         answer = pb.NodeStatesResponse()
         async with self._context.listing.taken():
@@ -134,6 +133,10 @@ class NodesService:
             async for some in in_slices(items):
                 chosen = some if fits is None else [item for item in some if fits(*item)]
                 _add_states(answer, state, chosen)
+        if len(answer.ids) == 1:
+            call.means(state, *answer.ids)
+        else:
+            call.target = len(answer.ids)
         return answer
 
     async def take_back(self, request: pb.TakeBackRequest, call: Call) -> pb.TakeBackResponse:
@@ -152,6 +155,7 @@ class NodesService:
         node_ids = [context.token_ids.id_of(token) for token in request.node_tokens]
         if request.all_waiting:
             node_ids += waiting.not_taken_back(context.state.nodes)
+        call.means(context.state, *node_ids)
         taken_back = []
         for node_id in dict.fromkeys(node_ids):
             command = nodes.TakeBackNode(
@@ -159,12 +163,19 @@ class NodesService:
             )
             if await context.submit(command, call):
                 taken_back.append(node_id)
+        if taken_back:
+            call.means(context.state, *taken_back)
         return pb.TakeBackResponse(
             node_ids=taken_back, waiting_ids=waiting.not_taken_back(context.state.nodes)
         )
 
-    def _meant(self, reference: str, field: str = "node") -> str:
-        """The id of a node that a request refers to."""
+    def _meant(self, reference: str, call: Call) -> str:
+        """The id of the one node that a request refers to."""
+        node_id = self._id_of(reference, "node")
+        call.means(self._context.state, node_id)
+        return node_id
+
+    def _id_of(self, reference: str, field: str) -> str:
         if not reference:
             raise InvalidField(
                 field, "it is empty; give a node's name, id, overlay address or token"

@@ -82,6 +82,10 @@ class ServerService:
             unrenewable = 0
             async for some in in_slices(items_of(state.nodes)):
                 unrenewable += sum(ends_for_good(node, now_ms + _SOON_MS) for _, node in some)
+            over = revoked = 0
+            async for others in in_slices(items_of(state.tokens)):
+                over += sum(token.is_over(now_ms) for _, token in others)
+                revoked += sum(token.is_revoked for _, token in others)
         network = state.addresses.network
         return pb.StatusResponse(
             version=facts.version,
@@ -94,7 +98,9 @@ class ServerService:
             nodes_idle=len(state.nodes) - len(states),
             nodes_init=init,
             nodes_connected=len(states) - init,
-            tokens=len(state.tokens),
+            tokens=len(state.tokens) - over,
+            tokens_expired=over - revoked,
+            tokens_revoked=revoked,
             log=pb.Log(**facts.log._asdict(), writable=context.replica.is_writable),
             certificates=[pb.CertificateStatus(**each._asdict()) for each in facts.certificates],
             degraded=facts.degraded,

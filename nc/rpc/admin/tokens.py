@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from nc.domain import tokens
-from nc.domain.expiry import has_passed
 from nc.domain.map_items import items_of
 from nc.domain.profile import label_pairs
 from nc.domain.references import token_meant
@@ -64,8 +63,8 @@ class BootstrapTokensService:
 
         def key_of(item: tuple[str, tokens.Token]) -> Key | None:
             token_id, token = item
-            is_over = token.revoked_at_ms is not None or has_passed(token.expires_at_ms, now_ms)
-            return None if is_over and not request.all else (token.issued_at_ms, token_id)
+            is_left_out = token.is_over(now_ms) and not request.all
+            return None if is_left_out else (token.issued_at_ms, token_id)
 
         async with self._context.listing.taken():
             page = await page_of(

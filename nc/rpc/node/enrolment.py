@@ -82,7 +82,7 @@ class EnrolmentService:
         self._lifetime = lifetime
         self._max_nodes = max_nodes
 
-    def check_enrol(self, request: pb.EnrolRequest) -> None:
+    def check_enrol(self, request: pb.EnrolRequest, call: Call) -> None:
         """Look at the bootstrap token of a request; in any thread.
 
         Raises:
@@ -91,6 +91,7 @@ class EnrolmentService:
         """
         state = self._replica.state
         attempt = self._attempt(request)
+        call.means(state, attempt.node_id)
         if attempt.node_id in state.nodes or attempt.node_id in state.unregistered:
             return  # whoever knows the attempt had a good token: the decision says what follows
         try:
@@ -135,6 +136,7 @@ class EnrolmentService:
             raise CredentialRefused(error) from None
         except errors.NodeUnknown as error:
             raise CredentialRefused(error) from None
+        call.means(self._replica.state, node_id)
         endpoints = self._endpoints()
         return pb.EnrolResponse(
             node_token=node_token,
@@ -147,29 +149,33 @@ class EnrolmentService:
             links=_links(endpoints),
         )
 
-    def check_renew(self, request: pb.RenewRequest) -> None:
+    def check_renew(self, request: pb.RenewRequest, call: Call) -> None:
         """Look at the node token of a request; in any thread.
 
         Raises:
             NodeTokenEmpty, NodeUnknown, CredentialRefused: it is no node's.
         """
-        self._node(request.node_token)
+        self._node(request.node_token, call)
 
     async def renew(self, request: pb.RenewRequest, call: Call) -> pb.RenewResponse:
         """Sign certificates anew for a node's key, also when the old ones have ended.
 
         Raises:
-            RequestUnusable: the request is not in order.
+            NodeNameInvalid, RequestUnusable: the request is not in order.
             CredentialRefused: the node was unregistered.
             NodeTokenEmpty, NodeUnknown, NodeExpired: the node token is refused now.
             NodeKeyUnknown, NotTheNodesKey: there are none for this key.
         """
-        node_id, node = self._node(request.node_token)
+        if request.name:
+            require_name(request.name)
+        node_id, node = self._node(request.node_token, call)
         key = requested_key(request.csr_pem)
         require_key(node, key_sha256(key))  # before anything is signed
         signed = self._sign(node_id, key)
         command = RenewCertificates(
-            node_id, signed.recorded, key_sha256(key), now_ms(self._clock), _facts(request.facts)
+            *(node_id, signed.recorded, key_sha256(key), now_ms(self._clock)),
+            facts=_facts(request.facts),
+            name=request.name,
         )
         try:
             await self._replica.submit(command, _origin(call, f"node:{node_id}"))
@@ -193,11 +199,12 @@ class EnrolmentService:
         node_token = self._token_ids.node_token_of(request.attempt, token_id)
         return _Attempt(token_id, node_token, self._token_ids.id_of(node_token))
 
-    def _node(self, token: str) -> tuple[str, nodes.Node]:
+    def _node(self, token: str, call: Call) -> tuple[str, nodes.Node]:
         """The id of the node with this token, and the node, expired or not."""
         if not token:
             raise errors.NodeTokenEmpty
         state, node_id = self._replica.state, self._token_ids.id_of(token)
+        call.means(state, node_id)
         try:
             node = nodes.require_node(state.nodes, state.unregistered, node_id)
         except errors.NodeUnknown as error:

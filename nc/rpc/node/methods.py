@@ -17,7 +17,7 @@ Operation = Callable[[Any, Call], Awaitable[Message]]
 
 def node_methods(service: EnrolmentService) -> dict[bytes, Method]:
     """Every method by its path. Anyone may call them: a token is in each request."""
-    operations: dict[str, tuple[Operation, Callable[[Any], None]]] = {
+    operations: dict[str, tuple[Operation, Callable[[Any, Call], None]]] = {
         "Enrol": (service.enrol, service.check_enrol),
         "Renew": (service.renew, service.check_renew),
     }

@@ -7,6 +7,7 @@ comes on it, and nothing tells the caller to connect again.
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from nc.rpc.queue.connections import Connection, Connections
@@ -31,7 +32,8 @@ class HangUps:
         silenced, ended: how many connections were.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic_ns: Callable[[], int]) -> None:
+        self._monotonic_ns = monotonic_ns
         self._wanted: set[_Ends] = set()
         self._searched: set[_Ends] = set()  # that are being silenced now
         self._silent: dict[_Ends, tuple[Connection, float]] = {}  # until when; by age
@@ -72,6 +74,10 @@ class HangUps:
             self._thread.join()
         self._connections.close()
 
+    @property
+    def _now_s(self) -> float:
+        return self._monotonic_ns() / 1e9
+
     def _run(self) -> None:
         while not self._is_over:
             began_s = time.thread_time()
@@ -81,12 +87,12 @@ class HangUps:
             self._end_silent()
             time.sleep(max(_PAUSE_S, _PAUSE_PER_SEARCH * (time.thread_time() - began_s)))
             oldest = next(iter(self._silent.values()), None)
-            self._is_wanted.wait(None if oldest is None else max(0, oldest[1] - time.monotonic()))
+            self._is_wanted.wait(None if oldest is None else max(0, oldest[1] - self._now_s))
 
     def _silence(self) -> None:
         self._searched = wanted = self._wanted
         self._wanted = set()
-        now_s = time.monotonic()
+        now_s = self._now_s
         for each in self._connections:
             ends = (each.local_port, each.peer)
             if ends in wanted and ends not in self._silent:
@@ -96,7 +102,7 @@ class HangUps:
         self._searched = set()
 
     def _end_silent(self) -> None:
-        now_s = time.monotonic()
+        now_s = self._now_s
         for ends, (connection, until_s) in tuple(self._silent.items()):
             if until_s > now_s and len(self._silent) <= _MOST_SILENT:
                 break

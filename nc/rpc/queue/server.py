@@ -63,7 +63,7 @@ class QueueServer:
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
-        self.hang_ups = HangUps()
+        self.hang_ups = HangUps(clock.monotonic_ns)
         self.report = report
         self._between_calls = between_calls
         self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not

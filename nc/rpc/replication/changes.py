@@ -12,8 +12,20 @@ from nc.domain.profile import Facts
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica import errors as replica
 from nc.replica.batch import Origin
+from nc.replica.waiting import WaitingNode
+from nc.rpc.api import Target
 
-__all__ = ["FORWARDED", "change_of", "command_of", "error_of", "refusal_of"]
+__all__ = [
+    "FORWARDED",
+    "change_of",
+    "command_of",
+    "error_of",
+    "refusal_of",
+    "target_message",
+    "target_of",
+    "waiting_message",
+    "waiting_of",
+]
 
 # What a follower asks its leader for.
 FORWARDED: Final = (
@@ -81,6 +93,7 @@ def _start_message(command: replicas.StartReplica) -> pb.StartReplica:
         grpc_authority=command.authorities.grpc,
         network_authority=command.authorities.network,
         session=command.session,
+        level=command.level,
     )
 
 
@@ -114,10 +127,35 @@ _COMMANDS: Final[dict[str, Callable[[Any], Command]]] = {
         *(m.replica_id, m.version, m.network_address, m.key_check),
         replicas.AuthorityKeys(m.grpc_authority, m.network_authority),
         m.session,
+        level=m.level,
     ),
     "stop_replica": lambda m: replicas.StopReplica(m.replica_id, m.session),
     "add_administrator": lambda m: administrators.AddAdministrator(m.name, m.role, m.certificate),
 }
+
+
+def target_message(target: Target) -> pb.Target:
+    if isinstance(target, int):
+        return pb.Target(count=target)
+    node_id, name = target
+    return pb.Target(node_id=node_id, name=name)
+
+
+def target_of(message: pb.Target) -> Target:
+    return (message.node_id, message.name) if message.node_id else message.count
+
+
+def waiting_message(node_id: str, node: WaitingNode) -> pb.WaitingNode:
+    return pb.WaitingNode(
+        node_id=node_id,
+        certificate=node.certificate,
+        address=node.address,
+        key_sha256=node.key_sha256,
+    )
+
+
+def waiting_of(message: pb.WaitingNode) -> WaitingNode:
+    return WaitingNode(message.certificate, message.address, message.key_sha256)
 
 
 def refusal_of(error: Exception) -> pb.Refusal:

@@ -18,7 +18,7 @@ from nc.rpc.call_records import Record, WireCall
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.permissions import Permission
-from nc.rpc.replication.changes import error_of
+from nc.rpc.replication.changes import error_of, target_of
 from nc.rpc.replication.following import FORWARD_S, Following
 from nc.rpc.streams import RefusedWith, WireMessages
 
@@ -88,7 +88,7 @@ class SharedEdge(Edge):
             self._require(record)
             request = method.parse(data)
             if method.check_token is not None:
-                self._abuse.judge(caller, wire.party, partial(method.check_token, request))
+                self._abuse.judge(caller, wire.party, partial(method.check_token, request, record))
         if method.wrong_token is not None:
             self._abuse.require_guesses_left(caller, wire.party)
         call = pb.Call(
@@ -113,6 +113,8 @@ class SharedEdge(Edge):
         record: Record = wire.context
         if response.is_wrong_token:
             await asyncio.sleep(self._abuse.note_guess(record.caller, wire.party))
+        if response.HasField("target"):
+            record.target = target_of(response.target)
         match response.WhichOneof("outcome"):
             case "answer":
                 record.code, record.message = response.answer.code, response.answer.message

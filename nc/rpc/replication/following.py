@@ -8,14 +8,22 @@ from typing import Final
 from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Event
-from nc.domain.leadership import LEVEL
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
-from nc.replica.errors import LeaderLost, NoLeader, NotCurrent, NotLeading, OutcomeOpen, Stopping
+from nc.replica.errors import (
+    LeaderLost,
+    NoLeader,
+    NotCurrent,
+    NotLeading,
+    OutcomeOpen,
+    Stopping,
+    WriteRefused,
+)
 from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
-from nc.rpc.replication.changes import change_of, error_of
+from nc.replica.waiting import WaitingNodes
+from nc.rpc.replication.changes import change_of, error_of, waiting_message
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 
 __all__ = ["FORWARD_S", "Following"]
@@ -26,11 +34,17 @@ FORWARD_S: Final = 12.0
 # A leader that says nothing for so long is called anew.
 _SILENT_S: Final = 2.5
 
+# One that takes no connection for so long is called anew; it takes a busy machine a while.
+_CONNECT_S: Final = 5.0
+
 # What a leader that cannot be reached is called again after.
 _AGAIN_S: Final = 0.2
 
 # A change that has to be made is asked for again after so long.
 _INSIST_S: Final = 0.5
+
+# Nodes that wait, in one message: some 100 KB.
+_MOST_WAITING: Final = 500
 
 _NOT_TRIED: Final = (NotLeading.__name__, NotCurrent.__name__)
 
@@ -44,6 +58,7 @@ class Following:
         own: where its own link port is.
         open_line: calls a leader.
         clock: for leases.
+        waiting: of whom the leader is told.
     """
 
     def __init__(
@@ -53,15 +68,18 @@ class Following:
         own: Callable[[], Peer],
         open_line: OpenLine,
         clock: Clock,
+        waiting: WaitingNodes,
     ) -> None:
         self._role = role
         self._peers = peers
         self._own = own
         self._open_line = open_line
         self._now_ns = clock.monotonic_ns
+        self._waiting = waiting
         self._line: Line | None = None
         self._line_is_there = asyncio.Event()
         self._wake = asyncio.Event()
+        self._replaced = asyncio.Event()
         self._is_over = False
         self._asked_ns = 0  # of the last beat, until it is answered
         role.replica.observe(lambda _: self._wake.set())
@@ -98,8 +116,11 @@ class Following:
                 await self._line.send(self._message(leaves=True))
 
     def ahead(self) -> None:
-        """The leader has been replaced, or this replica stands: leave the present one."""
-        self._wake.set()
+        """The leader has been replaced, or this replica stands: leave the present one at once.
+
+        It may be one that says nothing any more, or that has not even taken the connection.
+        """
+        self._replaced.set()
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
         """Have something carried out by the leader, once there is one.
@@ -141,17 +162,17 @@ class Following:
         while True:
             try:
                 response = await self.forward(request, FORWARD_S)
-            except (NoLeader, OutcomeOpen):
+                if response.refusal.kind:
+                    raise error_of(response.refusal)
+            except (WriteRefused, OutcomeOpen):
                 if self._is_over and insist:
                     raise Stopping from None
                 if not insist:
                     raise
                 await asyncio.sleep(_INSIST_S)
-                continue
-            if response.refusal.kind:
-                raise error_of(response.refusal)
-            await self._applied(response.seq)
-            return []
+            else:
+                await self._applied(response.seq)
+                return []
 
     async def _applied(self, seq: int) -> None:
         """Wait until the state has an event.
@@ -184,8 +205,27 @@ class Following:
         Raises:
             LineBroken: it is gone.
         """
+        self._replaced.clear()
+        talking = asyncio.create_task(self._talk(line, epoch, session), name="follower_line")
+        replaced = asyncio.create_task(self._replaced.wait(), name="follower_replaced")
+        try:
+            await asyncio.wait([talking, replaced], return_when=asyncio.FIRST_COMPLETED)
+            if talking.done():
+                talking.result()
+        finally:
+            talking.cancel()
+            replaced.cancel()
+            await asyncio.wait([talking, replaced])
+
+    async def _talk(self, line: Line, epoch: int, session: str) -> None:
+        """Say what this replica has, and hear what the leader grants; as `_follow`."""
         self._asked_ns = 0
-        await line.send(self._message(is_first=True))
+        self._waiting.begin_news()
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await line.send(self._message(is_first=True))
+        except TimeoutError:
+            raise LineBroken("it takes no connection") from None
         sending = asyncio.create_task(self._send(line, epoch, session), name="follower_messages")
         try:
             while not sending.done():
@@ -222,11 +262,14 @@ class Following:
             await self._wake.wait()
             self._wake.clear()
             is_news = self._asked_ns != 0 or applied_seq != role.replica.state.seq
+            is_news |= self._waiting.has_news
             if is_news and self._is_following(epoch, session):
                 applied_seq = role.replica.state.seq
                 message = self._message()
                 self._asked_ns = 0
                 await line.send(message)
+                if self._waiting.has_news:
+                    self._wake.set()
 
     def _is_following(self, epoch: int, session: str) -> bool:
         """Not if another one leads, this replica stands or stops, or has another session."""
@@ -242,9 +285,9 @@ class Following:
             applied_seq=replica.state.seq,
             asked_ns=self._asked_ns,
             leaves=leaves,
+            waiting=[waiting_message(*each) for each in self._waiting.news(_MOST_WAITING)],
         )
         if is_first:
             own = self._own()
-            message.level = LEVEL
             message.peer.CopyFrom(pb.Peer(host=own.host, link_port=own.port))
         return message

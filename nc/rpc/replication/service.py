@@ -10,6 +10,7 @@ follower          leader
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +20,7 @@ from nc.clock import Clock, now_ms
 from nc.contract import OK
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError, SessionEnded
+from nc.domain.links import HandOverAddress
 from nc.domain.replicas import StartReplica
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
@@ -32,12 +34,13 @@ from nc.replica.errors import (
 )
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
+from nc.replica.waiting import WaitingNodes
 from nc.rpc.answers import Status, answer_to, status_to
 from nc.rpc.api import Call
 from nc.rpc.callers import Caller, CallerKind, Callers
 from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
-from nc.rpc.replication.changes import command_of, refusal_of
+from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
 
 __all__ = ["BEAT_S", "ReplicationService", "Submit"]
 
@@ -58,6 +61,7 @@ class ReplicationService:
         submit: makes changes.
         clock: for permissions.
         log: gets errors that are bugs.
+        waiting: gets the nodes that wait at followers.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class ReplicationService:
         submit: Submit,
         clock: Clock,
         log: FilteringBoundLogger,
+        waiting: WaitingNodes,
     ) -> None:
         self._role = role
         self._peers = peers
@@ -79,9 +84,10 @@ class ReplicationService:
         self._submit = submit
         self._clock = clock
         self._log = log
+        self._waiting = waiting
         self._known: dict[str, Peer] = {}  # all that have followed since this one leads
         self._begun: set[str] = set()  # those of them whose session has
-        self._wakes: set[asyncio.Event] = set()
+        self._wakes: dict[asyncio.Event, None] = {}
 
     async def follow(self, messages: Messages, call: Call) -> None:
         """Have a follower, until it goes away or another replica leads.
@@ -98,7 +104,7 @@ class ReplicationService:
         session = first.session
         self._known[session] = Peer(first.peer.host, first.peer.link_port)
         wake = asyncio.Event()
-        self._wakes.add(wake)
+        self._wakes[wake] = None
         self._hear(session, first)
         beating = asyncio.create_task(self._beat(messages, session, wake), name="beats")
         try:
@@ -112,7 +118,9 @@ class ReplicationService:
                 if beating.done():
                     break
         finally:
-            self._wakes.discard(wake)
+            if self._role.leases is not None:
+                self._role.leases.broke(session)
+            del self._wakes[wake]
             beating.cancel()
             await asyncio.wait([beating])
         if not beating.cancelled():
@@ -162,6 +170,8 @@ class ReplicationService:
 
     def _hear(self, session: str, message: pb.FromFollower) -> None:
         self._role.heard(session, message.sent_ns, message.applied_seq, message.asked_ns)
+        for node in message.waiting:
+            self._waiting.note(node.node_id, waiting_of(node))
 
     async def _beat(self, messages: Messages, session: str, wake: asyncio.Event) -> None:
         """Send beats, and what is granted in between, for as long as this replica leads."""
@@ -213,6 +223,8 @@ class ReplicationService:
         else:
             response.answer.response = answer.SerializeToString()
             response.answer.code = OK
+        if its.target is not None:
+            response.target.CopyFrom(target_message(its.target))
 
     def _refuse(
         self, method: Method, error: Exception, call: Call, response: pb.ForwardResponse
@@ -235,7 +247,15 @@ class ReplicationService:
         sessions = self._role.replica.state.sessions
         if request.session not in sessions and not isinstance(command, StartReplica):
             raise SessionEnded
+        if isinstance(command, HandOverAddress):
+            command = self._with_waiting(command)
         await self._submit(command, Origin(said.actor, said.method, said.request_id))
+
+    def _with_waiting(self, command: HandOverAddress) -> HandOverAddress:
+        """As if all nodes that wait did so where this one links."""
+        waiting = self._waiting
+        wanted = command.wanted or waiting.address_of(command.node_id)
+        return replace(command, wanted=wanted, avoided=command.avoided | waiting.addresses)
 
     def _report(self, error: Exception, call: Call) -> None:
         foreseen = (DomainError, WriteRefused, OutcomeOpen, Overloaded, Stopping, Unwritable)

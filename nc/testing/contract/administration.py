@@ -12,14 +12,26 @@ STATUSES: Final = {
     "FieldEmpty": "INVALID_ARGUMENT",
     "ServerNodeFixed": "INVALID_ARGUMENT",
     "LifetimeTooLong": "INVALID_ARGUMENT",
+    "NodeTokenEmpty": "INVALID_ARGUMENT",
     "NodeNameInvalid": "INVALID_ARGUMENT",
+    "RequestInvalid": "INVALID_ARGUMENT",
     "AddressNotAssignable": "INVALID_ARGUMENT",
     "NodeNameTaken": "ALREADY_EXISTS",
     "AddressTaken": "ALREADY_EXISTS",
     "NodeReferenceUnknown": "NOT_FOUND",
     "TokenReferenceUnknown": "NOT_FOUND",
+    "NodeUnknown": "NOT_FOUND",
+    "ReplicaUnknown": "NOT_FOUND",
     "AdministratorUnknown": "NOT_FOUND",
+    "NodeReferenceAmbiguous": "FAILED_PRECONDITION",
+    "TokenReferenceAmbiguous": "FAILED_PRECONDITION",
+    "ReplicaAmbiguous": "FAILED_PRECONDITION",
+    "AdministratorAmbiguous": "FAILED_PRECONDITION",
+    "NodeNotWaiting": "FAILED_PRECONDITION",
+    "ReplicaInCharge": "FAILED_PRECONDITION",
+    "ReplicaTooOld": "FAILED_PRECONDITION",
     "LastAdministrator": "FAILED_PRECONDITION",
+    "OutOfLog": "OUT_OF_RANGE",
 }
 
 _LABEL: Final = "site"  # the key; operations have the value
@@ -29,9 +41,7 @@ _ROLES: Final = {ADMIN: 1, VIEWER: 2}  # as nc.admin.v1.Role has them
 @dataclass(frozen=True, slots=True)
 class AdminCall(Call):
     is_admins = True
-
-    def refusal(self, _reason: str) -> Facts:
-        return Facts(STATUSES[_reason])
+    statuses = STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ class NodeCall(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node": token(self.node)}
 
-    def _require(self, model: Model) -> None:
+    def require(self, model: Model) -> None:
         if not self.node:
             raise Refused("FieldEmpty")
         if self.node == SERVER_NODE:
@@ -129,7 +139,7 @@ class Describe(NodeCall):
 
     def expect(self, model: Model, now: Moment) -> Facts:
         del now
-        self._require(model)
+        self.require(model)
         profile, address = model.profiles[self.node], model.held.get(self.node, "")
         return Facts(OK, address=address, said=(profile.name, profile.label, *profile.told))
 
@@ -149,7 +159,7 @@ class UpdateNode(NodeCall):
 
     def expect(self, model: Model, now: Moment) -> Facts:
         del now
-        self._require(model)
+        self.require(model)
         if self.name == self.invalid:
             raise Refused("NodeNameInvalid")
         model.update(self.node, self.name, self.label)
@@ -167,7 +177,7 @@ class AssignAddress(NodeCall):
 
     def expect(self, model: Model, now: Moment) -> Facts:
         del now
-        self._require(model)
+        self.require(model)
         model.assign(self.node, self.address)
         return Facts(OK)
 
@@ -188,17 +198,18 @@ class OperatorCall(AdminCall):
 class IssueOperator(OperatorCall):
     role: str  # ADMIN or VIEWER
     caller: str = ADMIN
+    lifetime_s: int = 0  # 0: a year
 
     method = "Administrators.Issue"
     event = "administrator_added"
 
     def fields(self, token: TokenOf) -> dict[str, Any]:
         del token
-        return {"name": self._called, "role": _ROLES[self.role]}
+        lifetime = {"lifetime_s": self.lifetime_s} if self.lifetime_s else {}
+        return {"name": self._called, "role": _ROLES[self.role], **lifetime}
 
     def expect(self, model: Model, now: Moment) -> Facts:
-        del now
-        model.operators[self.operator] = self.role
+        model.appoint(self.operator, self.role, self.lifetime_s, now)
         return Facts(OK)
 
 
@@ -213,12 +224,5 @@ class RevokeOperator(OperatorCall):
         return {"administrator": self._called}
 
     def expect(self, model: Model, now: Moment) -> Facts:
-        del now
-        role = model.operators.get(self.operator)
-        # It is looked for by its name before it is revoked, perhaps by another call meanwhile.
-        if role is None or (not role and model.choose([True, False])):
-            raise Refused("AdministratorUnknown")
-        if role == ADMIN and list(model.operators.values()).count(ADMIN) == 1:
-            raise Refused("LastAdministrator")
-        model.operators[self.operator] = ""
+        model.dismiss(self.operator, now)
         return Facts(OK)

@@ -42,6 +42,15 @@ def common_names(certificates: CertificateSet) -> list[str]:
     return [str(name.value) for name in names]
 
 
+def serial_and_end(certificates: CertificateSet) -> tuple[str, int]:
+    """The certificate's serial in hex, and when it ends, Unix milliseconds; "" and 0 of no PEM."""
+    try:
+        leaf = x509.load_pem_x509_certificate(certificates.certificate)
+    except ValueError:
+        return "", 0
+    return f"{leaf.serial_number:x}", int(leaf.not_valid_after_utc.timestamp()) * 1000
+
+
 def _flaws(authority: x509.Certificate, leaf: x509.Certificate) -> Iterator[str]:
     try:
         leaf.verify_directly_issued_by(authority)

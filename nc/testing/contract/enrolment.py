@@ -25,6 +25,7 @@ from nc.testing.contract.operations import (
 )
 from nc.testing.contract.values import (
     ADMIN,
+    LOST,
     NO_FACTS,
     UPSTREAM,
     Moment,
@@ -63,9 +64,7 @@ class EnrolmentCall(Operation):
     """A call of nc.node.v1."""
 
     __slots__ = ()
-
-    def refusal(self, _reason: str) -> Facts:
-        return Facts(NODE_STATUSES[_reason])
+    statuses = NODE_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +174,8 @@ class OpenLinkWith(OpenLink):
             raise Refused("ForeignCertificate")
 
     def expect(self, model: Model, now: Moment) -> Facts:
+        if self.node == LOST and owner(self.certificate) in {"", LOST}:
+            model.waiting.add(LOST)
         facts = OpenLink.expect(self, model, now)
         model.telling[self.link] = self.told
         return facts
@@ -188,7 +189,7 @@ class CheckAsUpstream(CheckState):
 
     def check_caller(self, model: Model, now: Moment) -> None:
         del now
-        if not model.has_imported:
+        if not model.databases:
             raise Denied("Stranger")
 
     def expect(self, model: Model, now: Moment) -> Facts:

@@ -13,6 +13,8 @@ from nc.testing.contract import administration as adm
 from nc.testing.contract import enrolment
 from nc.testing.contract import operations as ops
 from nc.testing.contract.history import History, Step
+from nc.testing.contract.membership import TakeBack
+from nc.testing.contract.mistakes import MeanByPrefix
 from nc.testing.contract.values import (
     ADMIN,
     DEFAULT_MINUTES,
@@ -90,6 +92,7 @@ class _Operator:
     """An operator whose certificate was issued."""
 
     role: str
+    expiry: Expiry = None
     is_revoked: bool | None = False  # None: perhaps
 
 
@@ -143,7 +146,7 @@ class Observed:
             node = owner(caller)
             self.callers.append(Use(step, node, self._phase_of_node(node, step, beside)))
             return
-        phase = Phase.GONE if operator.is_revoked else Phase.LIVE
+        phase = Phase.GONE if operator.is_revoked else _phase_at(operator.expiry, step.moment)
         ends_now = any(isinstance(each.operation, adm.RevokeOperator) for each in beside)
         if operator.is_revoked is None or (ends_now and not operator.is_revoked):
             phase = Phase.UNSURE
@@ -196,7 +199,7 @@ class Observed:
         if isinstance(operation, ops.Redeem):
             token = self._known_tokens.get(operation.token)
             return token is not None and bool(token.most)
-        return isinstance(operation, adm.RevokeToken | adm.UnregisterNodesOf)
+        return isinstance(operation, adm.RevokeToken | adm.UnregisterNodesOf | MeanByPrefix)
 
     def _learn_of_tokens(self, done: Sequence[Step]) -> None:
         """What is sure of bootstrap tokens and operators after a round."""
@@ -210,8 +213,14 @@ class Observed:
                         known.uses += _enrolled(step.operation) not in self._attempts
                     elif getattr(step.operation, "revokes", True):
                         known.is_revoked = known.is_revoked or (True if step.is_ok else None)
-                case adm.IssueOperator(operator, role) if step.is_ok:
-                    self._known_operators[operator] = _Operator(role)
+                case MeanByPrefix(what) if what == "token":
+                    for token_known in self._known_tokens.values():  # any of them
+                        token_known.is_revoked = token_known.is_revoked or None
+                case adm.IssueOperator(operator, role, _, lifetime_s) if step.is_ok:
+                    ends = step.moment.plus(lifetime_s * 1000) if lifetime_s else None
+                    # the certificate ends at a whole second
+                    expiry = ends and Moment(ends.earliest_ms - 1000, ends.latest_ms)
+                    self._known_operators[operator] = _Operator(role, expiry)
                 case adm.RevokeOperator(name) if name in self._known_operators:
                     operator_known = self._known_operators[name]
                     is_sure = operator_known.is_revoked or step.is_ok
@@ -238,6 +247,9 @@ class Observed:
                     self._known_tokens.setdefault(token, _Token(expiry, max(terms)))
                 case ops.Redeem(token, name) if step.is_ok:
                     self._known_nodes.setdefault(name, _Node(token))
+                case TakeBack(name):
+                    has_left = False if step.is_ok else None
+                    self._known_nodes.setdefault(name, _Node("", has_left=has_left))
         self._learn_of_tokens(done)
         self._learn_of_attempts(done)
         joining = {step.operation.node for step in done if isinstance(step.operation, ops.Redeem)}
@@ -274,4 +286,4 @@ def nodes_in(operation: Any) -> list[str]:
     is_about_one = isinstance(
         operation, ops.Query | ops.Unregister | ops.LinkOperation | adm.NodeCall | enrolment.Renew
     )
-    return [operation.node] if is_about_one else []
+    return [operation.node] if is_about_one and not isinstance(operation, TakeBack) else []

@@ -13,13 +13,13 @@ from a real server it is known only between which two times it answered.
 from collections.abc import Iterable
 
 from nc.testing.contract.address_model import Choose
-from nc.testing.contract.token_model import TokenModel
+from nc.testing.contract.membership_model import MembershipModel
 from nc.testing.contract.values import (
-    ADMIN,
     CONNECTED,
     HELLO_LIMIT_MS,
     IDLE,
     INIT,
+    LATEST_EXPIRY_MS,
     NO_FACTS,
     NO_LIMITS,
     Limits,
@@ -30,7 +30,7 @@ from nc.testing.contract.values import (
 )
 
 
-class Model(TokenModel):
+class Model(MembershipModel):
     """Tokens, nodes, links and operators, each command a method that changes them or refuses.
 
     Args:
@@ -56,7 +56,6 @@ class Model(TokenModel):
         self.linked: set[str] = set()  # nodes that were handed an address
         self.telling: dict[str, Told] = {}  # facts, by the link that they come with
         self.hello_due_ms: dict[str, int] = {}  # by node, for its newest link
-        self.operators: dict[str, str] = {ADMIN: ADMIN}  # role; "": revoked
 
     def copy(self, choose: Choose) -> "Model":
         """A copy of the state, with another `choose`."""
@@ -71,19 +70,17 @@ class Model(TokenModel):
         """A key that is equal for models that will behave alike."""
         maps = (self.tokens, self.nodes, self.links, self.held)
         others = (self.uses, self.days, self.revoked, self.profiles, self.operators)
+        more = (self.operators_end, self.invitations, self.joined)
         ticks = sorted({tick for tick, _ in self.idle_since.values()})
         idle = tuple(
             (node, ticks.index(tick), self.reclaim_after_ms and at_ms)
             for node, (tick, at_ms) in sorted(self.idle_since.items())
         )
-        known = [frozenset(entries.items()) for entries in (*maps, *others)]
-        sets = [frozenset(each) for each in (self.assigned, self.linked, self.gone)]
+        known = [frozenset(entries.items()) for entries in (*maps, *others, *more)]
+        servers = (self.replicas, self.removed, self.old, self.twins, self.databases)
+        of_nodes = (self.assigned, self.linked, self.gone, self.waiting)
+        sets = [frozenset(each) for each in (*of_nodes, *servers)]
         return (self.network, self.come_up, tuple(self.rested), idle, *known, *sets)
-
-    @property
-    def other_operators(self) -> list[str]:
-        """The roles of the operators besides the administrator, "" of those revoked."""
-        return [role for name, role in self.operators.items() if name != ADMIN]
 
     # Nodes
 
@@ -131,6 +128,8 @@ class Model(TokenModel):
         for node, _ in expiries:
             if node not in self.nodes:
                 raise Refused("ListedNodeUnknown")
+        if any(expires_at_ms > LATEST_EXPIRY_MS for _, expires_at_ms in expiries):
+            raise Refused("ExpiryTooLate")
         for node, expires_at_ms in dict(expiries).items():
             had_passed = self.has_passed(self.nodes, node, now)
             self.nodes[node] = at(expires_at_ms) if expires_at_ms else None
@@ -227,6 +226,8 @@ class Model(TokenModel):
         """Every link ends, now; another network is given out from its beginning."""
         self.now_ms = now_ms
         self.change_network(network)
+        self.waiting.clear()
+        self.old.clear()
         self.stop()
 
     def stop(self) -> None:

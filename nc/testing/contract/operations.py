@@ -9,14 +9,14 @@ call it, and the answer that the contract demands, given the model's state.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final, NamedTuple
 
 from nc.testing.contract.model import Model
 from nc.testing.contract.overlay import server_address
-from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, VIEWER, Moment, Refused, owner
+from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, Moment, Refused, owner
 
 SERVER_NODE = "reserverd"  # the node token that stands for the server itself, spelled so
 OK: Final = "200"
@@ -54,13 +54,14 @@ class Operation:
 
     Attributes:
         refused: what a refusal contains.
+        statuses: of refusals, by the reasons of `Refused`; {}: they are no gRPC statuses.
         event: the kind of the event that it leaves in the log, just once.
-        reads: whether it only asks.
     """
 
     refused: ClassVar[Facts] = Facts(MISTAKE)
+    statuses: ClassVar[Mapping[str, str]] = {}
     event: ClassVar[str] = ""
-    reads: ClassVar[bool] = False
+    reads: ClassVar[bool] = False  # it only asks
 
     @property
     def is_checked_at_once(self) -> bool:
@@ -81,9 +82,9 @@ class Operation:
         del model, now
         return Facts(OK)
 
-    def refusal(self, _reason: str) -> Facts:
+    def refusal(self, reason: str) -> Facts:
         """The answer that says no, for a reason of `Refused`."""
-        return self.refused
+        return Facts(self.statuses[reason]) if self.statuses else self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,10 @@ class Call(Operation):
     def check_caller(self, model: Model, now: Moment) -> None:
         if not self.shown:
             return
-        if (role := model.operators.get(self.shown)) is not None:
-            if role == ADMIN or (role == VIEWER and self.reads):
-                return
-            raise Denied(f"Operator{role}")
         try:
+            if self.shown in model.operators:
+                model.check_operator(self.shown, now, reads=self.reads)
+                return
             model.check_live(owner(self.shown), now)
         except Refused as refused:
             raise Denied(f"Caller{refused}") from None
@@ -237,8 +237,7 @@ class SetExpiries(Call):
 
     def fields(self, token: TokenOf) -> dict[str, Any]:
         listed = [
-            {"deviceToken": token(node).encode(), "expireTime": seconds}
-            for node, seconds in self.expiries
+            {"deviceToken": token(node).encode(), "expireTime": s} for node, s in self.expiries
         ]
         return {"sensorExpire": listed}
 

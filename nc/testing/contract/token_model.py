@@ -1,10 +1,10 @@
 """Bootstrap tokens in the model, and the nodes that redeem them."""
 
 import re
-from collections.abc import Iterable
 
 from nc.testing.contract.address_model import AddressModel, Choose
 from nc.testing.contract.values import (
+    DATABASE,
     DAY_MS,
     DEFAULT_MINUTES,
     MINUTE_MS,
@@ -41,13 +41,18 @@ class TokenModel(AddressModel):
         self.nodes: dict[str, Expiry] = {}
         self.profiles: dict[str, Profile] = {}
         self.gone: set[str] = set()  # nodes that were unregistered
-        self.has_imported = bool(limits.imported)
+        self.databases = {DATABASE} if limits.imported else set[str]()  # that were imported
         for node in imported_nodes(limits.imported):
-            self.nodes[node] = None
-            self.profiles[node] = Profile("", 0, "node-#", is_imported=True)
-            if node == imported_nodes(1)[0] and self.pool:
-                self.take(node, self.pool[-1])
-                self.is_idle([node])
+            is_first = node == imported_nodes(1)[0]
+            self.import_node(node, self.pool[-1] if is_first and self.pool else "")
+
+    def import_node(self, node: str, address: str) -> None:
+        """Register a node of an upstream server's database; "" is no address."""
+        self.nodes[node] = None
+        self.profiles[node] = Profile("", 0, "node-#", is_imported=True)
+        if address:
+            self.take(node, address)
+            self.is_idle([node])
 
     def issue(self, token: str, minutes: int, now: Moment, terms: Terms = NO_TERMS) -> None:
         """0 minutes are ten, fewer are for ever."""
@@ -148,9 +153,9 @@ class TokenModel(AddressModel):
             raise Refused("TokenReferenceUnknown")
         self.revoked.setdefault(token, now)
 
-    def forget(self, now: Moment, tokens: Iterable[str] | None = None) -> None:
+    def forget(self, now: Moment) -> None:
         """Tokens that expired or were revoked a day ago are not remembered."""
-        for token in list(self.tokens if tokens is None else tokens):
+        for token in list(self.tokens):
             ends = [end for end in (self.tokens.get(token), self.revoked.get(token)) if end]
             if ends and now.earliest_ms - min(end.latest_ms for end in ends) >= DAY_MS:
                 self.tokens.pop(token, None)

@@ -5,6 +5,10 @@ from typing import Final, NamedTuple
 ADMIN: Final = "admin"  # the administrator whose certificate the server made
 VIEWER: Final = "viewer"  # as a role; that of the others is ADMIN
 UPSTREAM: Final = "upstream"  # whose certificates nodes that were imported have
+SERVER: Final = "harness"  # as the server calls itself among those that share its log
+DATABASE: Final = "database 1"  # which the nodes that were imported at first are from
+LOST: Final = "lost 1"  # a node that the log lacks, with certificates of the server's CAs
+ENDED: Final = "ended certificate of lost 1"
 _OLD: Final = "old certificate of "
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -13,6 +17,8 @@ DEFAULT_MINUTES = 10
 TEN_YEARS_MINUTES = 5_256_000
 
 HELLO_LIMIT_MS = 10_000  # how long a link may go without a handshake
+
+LATEST_EXPIRY_MS: Final = (2**32 - 1) * 1000  # of the API of LiteKube
 
 IDLE, INIT, CONNECTED = -1, 1, 3  # as clients see them
 

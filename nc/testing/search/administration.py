@@ -65,7 +65,7 @@ class AdministrationWorkload(Workload):
     def an_operator_comes_and_goes(self) -> None:
         """One who may do all or only read, until the certificate is revoked."""
         operator, role = self.fresh("operator"), self.pick((VIEWER, ADMIN))
-        if ADMIN not in self.trial.states.any.other_operators:
+        if not self.trial.states.any.has_other_admins(self._now_ms):
             self.perform(adm.RevokeOperator(ADMIN))
         self.perform(adm.IssueOperator(operator, role))
         calls: tuple[Callable[[], ops.Call], ...] = (

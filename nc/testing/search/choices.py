@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from nc.testing.contract import administration as adm
 from nc.testing.contract import enrolment as enr
+from nc.testing.contract import membership as mem
 from nc.testing.contract import operations as ops
 from nc.testing.contract.values import (
     ADMIN,
@@ -37,7 +38,7 @@ _ADDRESSES = ("10.1.1.5", "10.1.1.3", "", "10.1.1.13", "10.1.1.1", "10.1.1.6", "
 _WANTED = ("", "", "", "db", "web-1")
 _HOSTNAMES = ("db", "Web_1.example", "1", "")
 _VERSIONS = ("1.0", "", "1.1")
-_THIEF = "another machine"
+THIEF = "another machine"
 
 _MOST_LISTED = 4
 _FAR_S = 30 * 24 * 3600
@@ -119,6 +120,8 @@ class Choices:
                     self.nodes.append(node)
                 case enr.Renew(node):
                     self._renewed.append(node)
+                case mem.TakeBack(node) if node not in self.nodes:
+                    self.nodes.append(node)
                 case adm.IssueOperator(operator):
                     self.operators.append(operator)
                 case ops.OpenLink(node, link):
@@ -182,7 +185,7 @@ class Choices:
     def expiries(self, now_ms: int) -> ops.SetExpiries:
         """SetExpiries: never, or a moment near to now or far from it."""
         now_s = now_ms // 1000
-        moments = (0, *(now_s + s for s in (_FAR_S, 1, 60, -1, 0, 2, -3600, _FAR_S)))
+        moments = (0, *(now_s + s for s in (_FAR_S, 1, 60, -1, 0, 2, -3600, _FAR_S)), 2**40)
         count = self.pick(range(1, _MOST_LISTED + 1))
         listed = [(self._mostly(self.nodes, _IN_NO_LIST), self.pick(moments)) for _ in range(count)]
         return ops.SetExpiries(tuple(listed), self._caller())
@@ -192,7 +195,7 @@ class Choices:
 
     def _key(self) -> str:
         """The machine whose key is used: the node's own mostly."""
-        return self._mostly(("",), (_THIEF, enr.NO_REQUEST))
+        return self._mostly(("",), (THIEF, enr.NO_REQUEST))
 
     def enrol(self, _now_ms: int = 0) -> enr.Enrol:
         """A machine's first attempt, or one that was made before; now and then by another one."""

@@ -6,8 +6,9 @@ from nc.testing.contract import administration as adm
 from nc.testing.contract import enrolment as enr
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Crash
-from nc.testing.contract.values import UPSTREAM, imported_nodes, old
+from nc.testing.contract.values import UPSTREAM, Told, imported_nodes, old
 from nc.testing.search.administration import AdministrationWorkload
+from nc.testing.search.choices import THIEF
 from nc.testing.targets.target import Ability
 
 _LAST_STEP = 6  # of a crash
@@ -41,7 +42,7 @@ class EnrolmentWorkload(AdministrationWorkload):
             ops.Unregister(attempt.node),
         )
         self.perform(self.pick(between))
-        for again in (replace(attempt, machine=self._key()), attempt):
+        for again in (replace(attempt, machine=self.pick((THIEF, "", enr.NO_REQUEST))), attempt):
             self.perform(again)
 
     def machines_have_one_hostname(self) -> None:
@@ -61,8 +62,9 @@ class EnrolmentWorkload(AdministrationWorkload):
                 for expires_at_s in (self._now_ms // 1000 - 1, 0):
                     self.perform(ops.SetExpiries(((node, expires_at_s),)))
                     self.perform(enr.Renew(node))
-            renewal = enr.Renew(node, self._key(), self._told())
-            answers = self.perform(renewal)
+            if self.pick((False, True)):
+                self.perform(enr.Renew(node, THIEF))
+            answers = self.perform(enr.Renew(node, told=self._told()))
             if answers and answers[0] is not None and answers[0].is_ok:
                 for who in (old(node), node):
                     self.perform(ops.CheckState(node, who))
@@ -71,16 +73,18 @@ class EnrolmentWorkload(AdministrationWorkload):
             self.perform(adm.Describe(node))
 
     def a_machine_tells_facts(self) -> None:
-        """On a link, which another one may replace at once."""
+        """On a link, which another one may replace; the older one may still ask for its address."""
         for node in self.one_node():
-            link, newer = self.fresh("link"), self.fresh("link")
+            link, late, newer = (self.fresh("link") for _ in range(3))
             self.perform(enr.OpenLinkWith(node, link, told=self._told()))
             self.perform(ops.Handshake(node, link))
             self.perform(adm.Describe(node))
             if self.pick((False, True)):
+                self.perform(enr.OpenLinkWith(node, late, told=Told("late")))
                 self.perform(enr.OpenLinkWith(node, newer, told=self._told()))
-                self.perform(ops.Handshake(node, newer))
-                self.perform(adm.Describe(node))
+                for asking in self.pick(((newer,), (newer, late), (late, newer))):
+                    self.perform(ops.Handshake(node, asking))
+                    self.perform(adm.Describe(node))
 
     def an_imported_node_comes(self) -> None:
         """With upstream's certificate; then it has its own, and upstream's is good no more."""

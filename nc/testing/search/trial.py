@@ -8,6 +8,7 @@ trial.finish()                                                              rais
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from nc.testing.contract import operations as ops
 from nc.testing.contract.administration import IssueOperator
@@ -15,6 +16,7 @@ from nc.testing.contract.enrolment import Renew
 from nc.testing.contract.happenings import Crash, Happening, Restart, Wait
 from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
+from nc.testing.contract.membership import TakeBack
 from nc.testing.contract.model import Model
 from nc.testing.contract.possible_states import Asked, PossibleStates
 from nc.testing.contract.values import ADMIN, NO_LIMITS, UPSTREAM, Limits, imported_nodes
@@ -28,6 +30,7 @@ from nc.testing.targets.target import (
     Target,
 )
 
+_JOINING: Final = (ops.Redeem, TakeBack)
 _REMEMBERED_ROUNDS = 4  # how old a stale answer may be and still be called stale
 
 
@@ -60,9 +63,9 @@ class Trial:
 
     @property
     def joined(self) -> list[str]:
-        """The nodes that were given a token."""
-        done = [step.operation for step in self.history.of(ops.Redeem) if step.is_ok]
-        nodes = [operation.node for operation in done if isinstance(operation, ops.Redeem)]
+        """The nodes that were given a token, or taken back."""
+        done = [step.operation for step in self.history.of(*_JOINING) if step.is_ok]
+        nodes = [operation.node for operation in done if isinstance(operation, _JOINING)]
         return list(dict.fromkeys(nodes))  # an attempt to enrol may have been repeated
 
     @property

@@ -11,7 +11,7 @@ from nc.testing.contract.judgement import Judgement, LawBroken
 from nc.testing.contract.laws import LAWS
 from nc.testing.contract.values import NO_LIMITS, Limits, owner
 from nc.testing.search.choices import Pick
-from nc.testing.search.enrolment import EnrolmentWorkload
+from nc.testing.search.membership import MembershipWorkload
 from nc.testing.search.settings import IMPORTED, LIMITS, NETWORKS
 from nc.testing.search.trial import Trial
 from nc.testing.seeded_random import SeededRandom
@@ -51,7 +51,7 @@ def draw_trial(target: Target, pick: Pick, rules: int = DEFAULT_RULES) -> Judgem
     elif Ability.ENROLMENT in target.abilities:
         limits = pick((NO_LIMITS, NO_LIMITS, IMPORTED))
     return _judged(
-        target, network, limits, lambda trial: EnrolmentWorkload(trial, target, pick).run(rules)
+        target, network, limits, lambda trial: MembershipWorkload(trial, target, pick).run(rules)
     )
 
 

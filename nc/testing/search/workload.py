@@ -148,7 +148,7 @@ class Workload(Choices):
             self.perform(each)
 
     def a_node_expires_and_is_revived(self) -> None:
-        """The clock moves to a node's expiry, or 1 ms beside it; then the node is revived."""
+        """The clock moves to a node's expiry, or 1 ms beside it; later the node is revived."""
         for node in self.one_node():
             expires_at_s = self._now_ms // 1000
             if Ability.CLOCK in self._has:
@@ -157,7 +157,9 @@ class Workload(Choices):
                 self.wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
             else:
                 self.perform(ops.SetExpiries(((node, expires_at_s - 1),)))
-            for each in (ops.CheckState(node), ops.SetExpiries(((node, 0),)), ops.CheckState(node)):
+            opening = [ops.OpenLink(node, self.fresh("link"))] * (Ability.LINKS in self._has)
+            asked, revival = ops.CheckState(node), ops.SetExpiries(((node, 0),))
+            for each in (asked, *opening, revival, asked):
                 self.perform(each)
 
     def a_node_expires_in_real_time(self) -> None:
@@ -189,8 +191,10 @@ class Workload(Choices):
     def a_node_comes_and_goes(self) -> None:
         for node in self.one_node():
             link = self._link_of(node)
-            for each in (ops.CheckState(node), ops.CloseLink(node, link), ops.CheckState(node)):
+            again = self.pick(([], [], [ops.Handshake(node, link)]))
+            for each in (*again, ops.CheckState(node), ops.CloseLink(node, link)):
                 self.perform(each)
+            self.perform(ops.CheckState(node))
 
     def a_link_is_taken_over(self) -> None:
         """A node opens a second link; the old one then sends its handshake late, or ends late."""
@@ -247,7 +251,7 @@ class Workload(Choices):
 
     def the_server_sweeps(self) -> None:
         """A sweep, now or after the retention of expired tokens."""
-        if self.pick((False, False, True)) and Ability.CLOCK in self._has:
+        if Ability.CLOCK in self._has and self.pick((False, False, True)):
             self.wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
         self.perform(ops.Sweep())
 
@@ -267,10 +271,8 @@ class Workload(Choices):
         if due:
             name, at_ms = self.pick(due)
             self.wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
-            if name in model.tokens:
-                self.perform(ops.Redeem(name, self.fresh("node")))
-            else:
-                self.perform(ops.CheckState(name))
+            is_token = name in model.tokens
+            self.perform(ops.Redeem(name, self.fresh("node")) if is_token else ops.CheckState(name))
 
 
 Workload.rules = (

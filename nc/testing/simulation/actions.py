@@ -34,7 +34,7 @@ class Break(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that happens at a time; `replica` is the server that is meant, of two."""
+    """Something that happens at a time; `replica` is the server that is meant, of several."""
 
     at_ms: int
 
@@ -226,7 +226,20 @@ class SendPackets(MachineAction):
         receiver = on.cluster.machines.get(self.to)
         if receiver is not None and receiver.address:
             for _ in range(self.count):
-                on.cluster.send_packet(machine, receiver.address, self.size_bytes)
+                on.cluster.traffic.send(machine, receiver.address, self.size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Forge(MachineAction):
+    """One of several servers is an attacker's: it sends others a packet with a source elsewhere.
+
+    The source is the node that the packet is for, so that it is linked to a server that gets it.
+    """
+
+    replica: int
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        on.cluster.traffic.forge(on.cluster.site_of(self.replica), machine)
 
 
 class Plan(NamedTuple):
@@ -235,7 +248,7 @@ class Plan(NamedTuple):
     Attributes:
         seed: of all chance that is not in the actions.
         network: the overlay network.
-        is_shared: whether there is a second server on the same log; it is in memory then.
+        is_shared: whether there are several servers on one log, which others keep.
         actions: in their order.
     """
 

@@ -12,9 +12,11 @@ from typing import Final
 
 from nc.clock import now_ms
 from nc.clock_watch import STEADY_AFTER_S
+from nc.domain.codec.digest import digest
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
+from nc.domain.replica_addresses import own_address
 from nc.hub.heartbeat import CHECKS_PER_TIMEOUT
 from nc.hub.limits import Limits
 from nc.hub.session import Session
@@ -23,7 +25,9 @@ from nc.testing.contract.laws.cluster import (
     NO_RIGHT,
     ONE_LINK,
     PACKETS_COUNT,
+    REWOUND,
     SAME_LINKS,
+    SAME_STATE,
     SILENCE,
 )
 from nc.testing.contract.overlay import assignable
@@ -158,7 +162,11 @@ class Audit:
         """Machines that should be connected, and are not; none if the address pool is used up."""
         expected = self._may_connect()
         missing = [machine for machine in expected if not self._is_connected(machine)]
-        room = len(assignable(self._cluster.plan.network))
+        state = self._cluster.state
+        taken = [
+            own for session in state.sessions if (own := own_address(state.addresses, session))
+        ]
+        room = len(assignable(self._cluster.plan.network)) - len(taken)  # servers have some, too
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:
@@ -171,31 +179,27 @@ class Audit:
             self._cluster.saw(COMES_BACK, "", holds=True)
 
     async def try_packets(self) -> None:
-        """Each machine sends one packet to each other, and one to an address without a node.
-
-        Each server has a switch of its own: machines at different ones do not reach each other.
-        """
-        cluster = self._cluster
-        cluster.packets.clear()
+        """Each machine sends one packet to each other, and one to an address without a node."""
+        cluster, traffic = self._cluster, self._cluster.traffic
+        traffic.under_way.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
         if not machines:
             return
-        arrived, dropped = cluster.arrived, self._dropped()
+        arrived, dropped = traffic.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):
-            number = cluster.send_packet(sender, receiver.address, _PACKET_BYTES)
-            if self._server_of(sender) is self._server_of(receiver):
-                numbers[number] = (sender, receiver)
+            number = traffic.send(sender, receiver.address, _PACKET_BYTES)
+            numbers[number] = (sender, receiver)
         nowhere = cluster.plan.network.partition("/")[0]
         for sender in machines:
-            cluster.send_packet(sender, nowhere, _PACKET_BYTES)
-        sent = len(cluster.packets)
+            traffic.send(sender, nowhere, _PACKET_BYTES)
+        sent = len(traffic.under_way)
         await asyncio.sleep(_PACKET_S)
         for number, (sender, receiver) in numbers.items():
-            is_there = number != 0 and number not in cluster.packets
+            is_there = number != 0 and number not in traffic.under_way
             what = f"a packet from {sender.name} to {receiver.name} was lost"
             cluster.saw(PACKETS_COUNT, what, holds=is_there)
-        arrived = cluster.arrived - arrived
+        arrived = traffic.arrived - arrived
         dropped = self._dropped() - dropped
         what = f"of {sent} packets {arrived} arrived, and {dropped} were counted as dropped"
         cluster.saw(PACKETS_COUNT, what, holds=sent == arrived + dropped)
@@ -203,10 +207,16 @@ class Audit:
     def _dropped(self) -> int:
         return sum(server.hub.switch.drops.total() for server in self._cluster.servers)
 
-    def _server_of(self, machine: Machine) -> SimulatedServer | None:
-        """The server that has the link of a machine's node."""
-        node_id = self._cluster.node_id(machine)
-        for server in self._cluster.servers:
-            if any(link.node_id == node_id for link in server.hub.sessions.values()):
-                return server
-        return None
+    def compare_states(self) -> None:
+        """See that all servers have the same state."""
+        digests = {digest(server.replica.state) for server in self._cluster.servers}
+        self._cluster.saw(SAME_STATE, "the states differ", holds=len(digests) == 1)
+
+    def look_for_survivors(self) -> None:
+        """See that no server goes on that has read something else than the log has."""
+        cluster = self._cluster
+        for site in cluster.sites:
+            if cluster.several is None or cluster.several.may_go_on(site.ip):
+                continue
+            what = f"{site.name} goes on with another log than there is"
+            cluster.saw(REWOUND, what, holds=site.server is None)

@@ -15,7 +15,7 @@ class Chronicle(History):
     plan: what was played.
     lines: what happened, for people.
     seqs: by a step's number, the last event in the log when it ended.
-    log_bytes: the log's files by name; {} where the log was in memory.
+    log_bytes: the log's files by name; {} where several servers share it.
     records: the log's.
     """
 
@@ -28,5 +28,5 @@ class Chronicle(History):
 
     def __str__(self) -> str:
         """The lines, without tokens and keys."""
-        kind = "two servers share a log in memory" if self.plan.is_shared else "a log on a disk"
+        kind = "several servers share a log" if self.plan.is_shared else "a log on a disk"
         return "\n".join([f"    the network is {self.network}; {kind}", *self.lines])

@@ -1,23 +1,23 @@
-"""A simulated cluster: its servers, machines and network, its calls, and its history.
-
-Servers that share a log read what the others wrote a moment later. Until then each acts on what it
-knew; a call waits for that moment, before it and after it.
-"""
+"""A simulated cluster: its servers, machines and network, its calls, and its history."""
 
 import asyncio
-import itertools
 import math
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from eventlog import LogDamaged, MemoryLog
+from eventlog import LogDamaged
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
 from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
-from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
+from nc.testing.contract.laws.cluster import (
+    GOES_ON,
+    NOT_LOST,
+    NOTHING_CRASHES,
+    STARTS,
+)
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom
@@ -26,27 +26,27 @@ from nc.testing.simulation.calls import CallRecord, Calls
 from nc.testing.simulation.certificates import Certificates
 from nc.testing.simulation.chronicle import Chronicle
 from nc.testing.simulation.clocks import ClusterTime, MachineClock
+from nc.testing.simulation.crowd import NOT_DONE, Crowd
 from nc.testing.simulation.log_review import (
     GivenAddress,
     compare_addresses,
+    look_for_lies,
     look_for_stale_answers,
+    look_for_unknown_kinds,
+    look_for_usurpers,
     read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import JOINS_BY, Machine
 from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
+from nc.testing.simulation.several import SERVERS, Several
 from nc.testing.simulation.site import Site
+from nc.testing.simulation.traffic import Traffic
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import imported_certificates
 
-# A server has read the log within some steps of its disk; so many looks, each after some time.
-_READING_S: Final = 0.005
-_LOOKS: Final = 100
-
 _NO_STATE: Final = State()
-
-_SERVERS_OF_A_SHARED_LOG: Final = 2
 
 _NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values(), *NODE_STATUSES.values()}
 
@@ -60,7 +60,9 @@ class Cluster:
         enrolments: what each was answered.
         asked_to_leave: nodes that a call meant to unregister.
         given: the addresses that agents were given.
-        packets: those that are under way, by number: from whose address to which.
+        traffic: the packets.
+        refused: request ids of calls that "changed nothing".
+        acknowledged: those of changes that the crowd made.
         time: what clocks that are right show.
         clock: the servers'; `clock_set_at_s` is the loop's time at which it was last set.
     """
@@ -72,23 +74,24 @@ class Cluster:
         self.clock = MachineClock(self.time)
         self.clock_set_at_s = -math.inf
         self.certificates = Certificates(self.clock)
-        servers = _SERVERS_OF_A_SHARED_LOG if plan.is_shared else 1
+        servers = SERVERS if plan.is_shared else 1
         self.network = Network(plan.seed, servers, self.certificates.verify)
+        self.several = Several(self, self.network) if plan.is_shared else None
         self.machines: dict[str, Machine] = {}
         self.enrolments: dict[str, Answer] = {}
         self.asked_to_leave: set[str] = set()
         self.duplicates: list[Machine] = []
-        self.packets: dict[int, tuple[str, str]] = {}
-        self.arrived = 0
+        self.traffic = Traffic(self)
+        self.refused: set[str] = set()
+        self.acknowledged: set[str] = set()
+        self._crowd = Crowd(self)
         self.chance = SeededRandom(("cluster", plan.seed))
         self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
         self._loop = loop
         self._names = Names(imported_certificates())
-        shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
-        self.sites = [Site(number, shared, self) for number in range(servers)]
+        self.sites = [Site(number, self) for number in range(servers)]
         self._calls = Calls()
         self.given: list[GivenAddress] = []
-        self._packet_numbers = itertools.count(1)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
@@ -131,11 +134,21 @@ class Cluster:
         if not holds:
             self.note(f"BROKEN: {law.name}: {what}")
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin_asking(self) -> Callable[[], None]:
+        """Have many clients ask; gives what ends it."""
+        asking = self.spawn(self._crowd.run())
+
+        def end() -> None:
+            asking.cancel()
+
+        return end
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a background task until the plan is over; its failure is one of the harness."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._settle)
+        return task
 
     def _settle(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.pop(task, None)
@@ -153,7 +166,6 @@ class Cluster:
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
             known_seq = self.state.seq
-            await self._until_read(site)
             if server.life.is_over:
                 return None
             if not self._calls.must_wait:
@@ -183,10 +195,10 @@ class Cluster:
         is_trouble = was_in_trouble or site.in_trouble
         # by a clock that is wrong, the caller's certificate has ended, or the CA's
         is_denied = answer is not None and answer.facts.code != OK and self.clock.offset_ms != 0
+        if answer is not None and NOT_DONE in answer.message:
+            self.refused.add(call.request_id)
         if is_denied or (is_fault and is_trouble):
             answer = None
-        for each in self.sites:  # one might reject a node that another has enrolled
-            await self._until_read(each)
         if answer is not None:
             self._names.remember(operation, answer)
         return answer
@@ -194,14 +206,6 @@ class Cluster:
     @property
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000
-
-    async def _until_read(self, site: Site) -> None:
-        """Give a server, if it runs, the time to read all that is in a shared log now."""
-        last_seq = 0 if site.process is None else site.process.log.last_seq
-        for _ in range(_LOOKS if self.plan.is_shared else 0):
-            if site.process is None or site.process.replica.state.seq >= last_seq:
-                break
-            await asyncio.sleep(_READING_S)
 
     # Machines
 
@@ -221,21 +225,12 @@ class Cluster:
     def node_id(self, machine: Machine) -> str:
         return self.token_ids.id_of(machine.token)
 
-    def send_packet(self, sender: Machine, destination: str, size_bytes: int) -> int:
-        """Send one packet; returns its number, 0 if it was not sent."""
-        number = next(self._packet_numbers)
-        self.packets[number] = (sender.address, destination)
-        if sender.send(number, destination, size_bytes):
-            return number
-        del self.packets[number]
-        return 0
-
-    def packet_arrived(self, machine: Machine, number: int, destination: str) -> None:
-        sent = self.packets.pop(number, None)
-        is_right = sent is not None and destination == machine.address == sent[1]
-        self.arrived += 1
-        what = f"{machine.name} at {machine.address} got packet {number} for {destination}"
-        self.saw(RIGHT_ONE, what, holds=is_right)
+    def lost(self, session: str) -> None:
+        """The servers take one of them for lost."""
+        for server in self.servers:
+            if self.several is not None and server.replica.session == session:
+                what = f"{server.name} is lost, though it was in touch"
+                self.saw(NOT_LOST, what, holds=not self.several.is_in_touch(server.name))
 
     # The end
 
@@ -253,7 +248,11 @@ class Cluster:
                 self.saw(STARTS, f"{damaged}", holds=False)
             else:
                 look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
-        if not self.plan.is_shared:
+                look_for_lies(chronicle, self.refused, self.acknowledged)
+        if self.several is not None:
+            look_for_usurpers(chronicle, self.several.log.messages)
+            look_for_unknown_kinds(chronicle, self.several.log.messages)
+        else:
             files = {str(path): bytes(data) for path, data in self.sites[0].data.disk.files()}
             chronicle.log_bytes = files
         compare_addresses(chronicle, self.given)

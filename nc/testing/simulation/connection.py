@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from nc.testing.simulation.loop import Life
 
 SERVER_PORT: Final = 6441
-_SERVER_IP: Final = "192.0.2.1"  # a client's peer; agents need a number
 
 # What the kernels on both sides take before a sender's own buffer grows.
 _WINDOW_BYTES: Final = 64 * 1024
@@ -39,6 +38,7 @@ class Endpoint(asyncio.Transport):
 
     Args:
         uplink: the name of the machine whose uplink it goes over.
+        peer_ip: of the other end.
         certificate: what the other end's TLS showed, DER; None for a client's end.
 
     Attributes:
@@ -47,14 +47,16 @@ class Endpoint(asyncio.Transport):
         is_severed: nothing that is sent here arrives any more, and neither end learns of it.
     """
 
-    def __init__(self, network: Way, life: Life, uplink: str, certificate: bytes | None) -> None:
+    def __init__(
+        self, network: Way, life: Life, uplink: str, peer_ip: str, certificate: bytes | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._network = network
         self.life = life
         self.uplink = uplink
         self._extra = {
             "socket": Socket(self),
-            "peername": (uplink if certificate is not None else _SERVER_IP, SERVER_PORT),
+            "peername": (peer_ip, SERVER_PORT),
             "sockname": (uplink, SERVER_PORT),
             "ssl_object": _Tls(certificate),
         }

@@ -2,24 +2,35 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
-from eventlog import EventLog
+from eventlog.api import ReadableLog
 from nc.domain.codec.digest import digest
-from nc.domain.events import Batch
+from nc.domain.events import Batch, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.fsm import ConnectionState
+from nc.domain.levels import level_of
 from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import LogView, Sighting
-from nc.testing.contract.laws.cluster import DIGESTS, DURABLE_ADDRESS, KEEPS_ADDRESS
+from nc.testing.contract.laws.cluster import (
+    DIGESTS,
+    DURABLE_ADDRESS,
+    KEEPS_ADDRESS,
+    KNOWN_KINDS,
+    LEADER_APPENDS,
+    OWN_LINKS,
+    TRUE_ANSWER,
+)
 from nc.testing.contract.laws.order import answers_are_never_stale
 from nc.testing.contract.operations import SERVER_NODE, CheckState, GetAddress
 from nc.testing.contract.values import CONNECTED, IDLE, INIT
 from nc.testing.simulation.calls import CallRecord
 from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.messages import Message
 
 _STATES: Final = {
     ConnectionState.IDLE: IDLE,
@@ -38,7 +49,7 @@ class GivenAddress(NamedTuple):
     at_s: float
 
 
-def read_log(chronicle: Chronicle, log: EventLog, states: Sequence[State]) -> list[State]:
+def read_log(chronicle: Chronicle, log: ReadableLog, states: Sequence[State]) -> list[State]:
     """Add the log to the history, and compare it with its digests and the servers' states.
 
     Returns:
@@ -46,26 +57,71 @@ def read_log(chronicle: Chronicle, log: EventLog, states: Sequence[State]) -> li
     """
     entries: list[pb.Entry] = []
     past = [State()]
-    digests: list[tuple[bytes | None, bytes | None]] = [(None, None)]  # nothing to compare yet
-    at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
+    recorded: list[pb.DigestRecorded] = []
     for record in log.read():
         batch = Batch.FromString(record.payload).entries
         events = [event for entry in batch for event in entry.events]
+        _look_for_lost_links(chronicle, past[-1], events)
         entries += batch
         chronicle.records.append(record)
-        state = evolve_entries(past[-1], batch)
-        past.append(state)
-        replayed_here = digest(state)
-        at_seqs[state.seq] = replayed_here.hex()
-        for recorded in (event.digest_recorded for event in events):
-            if recorded.digest:
-                sighting = Sighting(f"the digest of event {recorded.seq}", 0, recorded.seq)
-                holds = recorded.digest == at_seqs.get(recorded.seq)
-                chronicle.saw(DIGESTS.name, sighting, holds=holds)
-        digests += [(digest(each), replayed_here) for each in states if each.seq == state.seq]
-    live, replayed = next((pair for pair in digests if pair[0] != pair[1]), digests[-1])
-    chronicle.log = LogView(entries, live, replayed)
+        past.append(evolve_entries(past[-1], batch))
+        recorded += [event.digest_recorded for event in events if event.digest_recorded.digest]
+    at_seqs = {state.seq: state for state in past}  # at the ends of records, as digests are
+    replayed = cache(lambda seq: digest(at_seqs[seq]) if seq in at_seqs else b"")
+    for each in recorded:
+        sighting = Sighting(f"the digest of event {each.seq}", 0, each.seq)
+        chronicle.saw(DIGESTS.name, sighting, holds=each.digest == replayed(each.seq).hex())
+    pairs = [(digest(each), replayed(each.seq)) for each in states if each.seq in at_seqs]
+    nothing: tuple[bytes | None, bytes | None] = (None, None)
+    live = next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1] if pairs else nothing)
+    chronicle.log = LogView(entries, *live)
     return past
+
+
+def _look_for_lost_links(chronicle: Chronicle, before: State, events: Sequence[Event]) -> None:
+    """Check that a link is lost only with the session of its server."""
+    sessions = set(before.sessions)
+    for event in events:
+        if event.HasField("replica_lost"):
+            sessions.discard(event.replica_lost.session)
+        change = event.state_changed
+        if change.reason == pb.STATE_CHANGE_REASON_REPLICA_LOST:
+            what = f"link {change.link_id} is lost, and its server goes on"
+            sighting = Sighting(what, 0, before.seq + 1)
+            chronicle.saw(OWN_LINKS.name, sighting, holds=change.session not in sessions)
+
+
+def look_for_usurpers(chronicle: Chronicle, messages: Sequence[Message]) -> None:
+    """Check that from one election to the next just the writer that was elected appends."""
+    leader, seq = "", 0
+    for message in messages:
+        batch = Batch.FromString(message.payload).entries
+        for event in (event for entry in batch for event in entry.events):
+            seq += 1
+            if event.HasField("leader_elected"):
+                leader = message.writer
+            sighting = Sighting(f"{message.writer} appends, and {leader} leads", 0, seq)
+            chronicle.saw(LEADER_APPENDS.name, sighting, holds=message.writer == leader)
+
+
+def look_for_unknown_kinds(chronicle: Chronicle, messages: Sequence[Message]) -> None:
+    """Check that every server that goes on knows each kind, by the level that it has said."""
+    levels: dict[str, tuple[str, int]] = {}  # by server: its session, and the session's level
+    seq = 0
+    for message in messages:
+        batch = Batch.FromString(message.payload).entries
+        for event in (event for entry in batch for event in entry.events):
+            seq += 1
+            kind = event.WhichOneof("kind")
+            if kind == "replica_started":
+                started = event.replica_started
+                levels[started.replica_id] = started.session, started.level
+            elif kind in ("replica_stopped", "replica_lost"):
+                ended = getattr(event, kind).session
+                levels = {name: each for name, each in levels.items() if each[0] != ended}
+            lowest = min((level for _, level in levels.values()), default=level_of(event))
+            sighting = Sighting(f"{kind} is written for a server of level {lowest}", 0, seq)
+            chronicle.saw(KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
 
 
 def look_for_stale_answers(
@@ -74,20 +130,57 @@ def look_for_stale_answers(
     past: Sequence[State],
     id_of: Callable[[str], str],
 ) -> None:
-    """Check that each query's answer was true after some event during the query."""
+    """Check that each query's answer was true after some event during the query.
+
+    Of several servers each knows what was acknowledged before the query; one alone knows all.
+    """
     seqs = [state.seq for state in past]
+    acknowledged = _Acknowledged(chronicle, calls) if chronicle.plan.is_shared else None
     for call in calls:
         query, answer = call.operation, call.answer
         if not isinstance(query, CheckState | GetAddress) or query.node == SERVER_NODE:
             continue
         if answer is None or not answer.is_ok:
             continue
+        known_seq = acknowledged.before(call) if acknowledged else call.known_seq
         last = max(call.known_seq, call.answered_seq)  # what is between may be known or not
-        first, end = bisect_right(seqs, call.known_seq) - 1, bisect_right(seqs, last)
+        first, end = bisect_right(seqs, known_seq) - 1, bisect_right(seqs, last)
         said = answer.facts.state, answer.facts.address
         possible = [_facts(state, id_of(query.node), said[0]) for state in past[first:end]]
         sighting = Sighting(f"step {call.number}, {call}", call.begun_s, last)
         chronicle.saw(answers_are_never_stale.name, sighting, holds=said in possible)
+
+
+class _Acknowledged:
+    """Which event was the last that had been acknowledged, as of each tick of the calls."""
+
+    def __init__(self, chronicle: Chronicle, calls: Sequence[CallRecord]) -> None:
+        seqs: dict[str, int] = {}
+        seq = 0
+        for entry in chronicle.entries:
+            seq += len(entry.events)
+            seqs[entry.request_id] = seq
+        self._ended: list[int] = []
+        self._seqs: list[int] = [0]
+        for call in sorted(calls, key=lambda each: each.ended):
+            if call.answer is not None and call.answer.is_ok and call.request_id in seqs:
+                self._ended.append(call.ended)
+                self._seqs.append(max(self._seqs[-1], seqs[call.request_id]))
+
+    def before(self, call: CallRecord) -> int:
+        return self._seqs[bisect_right(self._ended, call.begun)]
+
+
+def look_for_lies(
+    chronicle: Chronicle, refused: Collection[str], acknowledged: Collection[str]
+) -> None:
+    """Check that what was acknowledged is in the log, and what "changed nothing" is not."""
+    ids = {entry.request_id for entry in chronicle.entries}
+    for said, is_there in ((refused, False), (acknowledged, True)):
+        for request_id in sorted(said):
+            what = f"{request_id} is {'not ' * is_there}in the log"
+            holds = (request_id in ids) is is_there
+            chronicle.saw(TRUE_ANSWER.name, Sighting(what, 0, 0), holds=holds)
 
 
 def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, str | None]:

@@ -39,6 +39,12 @@ def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
+def number_of(frame: Frame) -> int:
+    """The number of a packet behind an offload header."""
+    _, number = _ARRIVED.unpack_from(frame, VNET_HEADER_BYTES)
+    return int(number)
+
+
 JOINS_BY: Final = "token of "  # and a machine's name: the token that it joins with
 
 
@@ -107,7 +113,7 @@ class Machine:
         node: the name of its node, whose token and certificate it has; those of a duplicate, too.
 
     Attributes:
-        address: what the agent was last given.
+        address: of its card, as the agent was last given it.
         is_connected: as far as the agent knows.
         has_given_up: why, if it has; "".
     """
@@ -179,8 +185,8 @@ class Machine:
             self._cluster.happens(self, f"crashes: {error!r}")
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
-        del network
-        arrived = partial(self._cluster.packet_arrived, self)
+        self.address = str(network.wanted.interface.ip)  # packets come before the agent says more
+        arrived = partial(self._cluster.traffic.arrive, self)
         self._card = _Card(f"card of {self.name}", offload, arrived)
         return self._card
 
@@ -189,7 +195,6 @@ class Machine:
             return
         if event == log_events.AGENT_CONNECTED:
             self.is_connected = True
-            self.address = str(fields["address"]).partition("/")[0]
             self._cluster.happens(self, f"is connected as {self.address}")
         elif event == log_events.AGENT_DISCONNECTED:
             was_connected, self.is_connected = self.is_connected, False

@@ -1,9 +1,9 @@
 """A network in memory: connections that are slow, silent, cut off, or cut off on one side only.
 
-    a machine ── its uplink, by its name ──▶ a server's port
+    a machine ── its uplink, by its name ──▶ a server's port ◀── their way, `lines.way` ── a server
 
-Where there are several servers, a dial comes to any of them, whether it is up or not, as by a name
-that stands for all.
+Where there are several servers, a dial comes to the one whose address it names, whether it is up or
+not; to any of them by a name that stands for all.
 
 What crosses it are bytes, between asyncio transports, so everything above a socket is the real
 code, picows among it. Within a connection bytes stay in order; between connections nothing does.
@@ -24,6 +24,7 @@ import aiofastnet
 
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
+from nc.testing.simulation.lines import way
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 
 _LATENCIES_S: Final = (0.0005, 0.01, 0.04, 0.15)
@@ -76,6 +77,7 @@ class Network:
 
     Attributes:
         certificates: by uplink, what the machine there shows.
+        addresses: of the servers, by their numbers.
         reached: by uplink, the server that its last dial came to.
         connections: the servers' ends of those that live.
         misdirected_to: what dials come to instead of the servers.
@@ -96,6 +98,7 @@ class Network:
         self._cut_off: dict[str, int] = {}  # how often each uplink was, and was not mended since
         self._opened = asyncio.Event()
         self._listeners: list[Listener | None] = [None] * servers  # each server's last
+        self.addresses = [f"192.0.2.{number + 1}" for number in range(servers)]
         self.certificates: dict[str, bytes] = {}
         self.reached: dict[str, int] = {}
         self._ends: list[Endpoint] = []  # the servers'
@@ -186,17 +189,23 @@ class Network:
             else:
                 ours.reset_peer()
 
-    async def dial(self, protocol_factory: Callable[[], Any], uplink: str) -> tuple[Endpoint, Any]:
-        uplink = life_here().uplink or uplink  # whatever address of the server it dials
+    async def dial(
+        self, protocol_factory: Callable[[], Any], host: str, tls: object = None
+    ) -> tuple[Endpoint, Any]:
+        uplink = life_here().uplink or host
+        if uplink in self.addresses:
+            uplink = way(uplink, host)
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
-        listener = await self._find_listener(uplink)
+        listener = await self._find_listener(uplink, host)
         if listener is None or not listener.is_open or listener.life.is_over:
             raise ConnectionRefusedError("connection refused")
         self._verify(uplink)
-        ours = Endpoint(self, life_here(), uplink, None)
-        theirs = Endpoint(self, listener.life, uplink, self.certificates.get(uplink))
+        shown = getattr(tls, "shown", None) or self.certificates.get(uplink)
+        ip = self.addresses[self.reached.get(uplink, 0)]
+        ours = Endpoint(self, life_here(), uplink, ip, None)
+        theirs = Endpoint(self, listener.life, uplink, uplink, shown)
         ours.peer, theirs.peer = theirs, ours
         self._ends.append(theirs)
         ours.protocol = protocol_factory()
@@ -204,7 +213,7 @@ class Network:
         listener.connect(theirs)
         return ours, ours.protocol
 
-    async def _find_listener(self, uplink: str) -> Listener | None:
+    async def _find_listener(self, uplink: str, host: str) -> Listener | None:
         """What a dial comes to; it waits for ever where nothing answers."""
         match self.misdirected_to:
             case WrongServer.SILENT:
@@ -213,7 +222,10 @@ class Network:
                 return None
             case WrongServer.EMPTY_LOG:
                 return self._another
-        self.reached[uplink] = number = int(self._dials.random() * len(self._listeners))
+        number = int(self._dials.random() * len(self._listeners))
+        self.reached[uplink] = number = (
+            self.addresses.index(host) if host in self.addresses else number
+        )
         return self._listeners[number]
 
     async def receive(
@@ -239,7 +251,7 @@ def in_place_of_sockets(network: Network) -> Iterator[None]:
         loop: Any, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> Any:
         if isinstance(loop, SimulatedLoop):
-            return await network.dial(protocol_factory, host)
+            return await network.dial(protocol_factory, host, options.get("ssl"))
         return await dial(loop, protocol_factory, host, port, **options)
 
     async def connect_accepted_socket(

@@ -5,10 +5,10 @@ import gc
 from functools import partial
 from typing import Any, Final
 
-from eventlog import SyncFailed, WriterReplaced
+from eventlog import LogRewound, SyncFailed, WriterReplaced
 from eventlog.testing import PowerLoss
-from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
-from nc.testing.contract.operations import CheckHealth, CheckState, Port, Redeem
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, SAME_STATE, STARTS
+from nc.testing.contract.operations import CheckHealth, CheckState, IssueToken, Port, Redeem
 from nc.testing.search.choices import WRONG_TOKENS
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.audit import Audit
@@ -18,6 +18,7 @@ from nc.testing.simulation.executor import Executor
 from nc.testing.simulation.field_review import FieldReview
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.network import in_place_of_sockets
+from nc.testing.simulation.several import AFTER_S
 
 # A silent link is noticed in 60 s, an agent that was refused waits up to 300 s, and a dial may take
 # 15 s; twice that, and a server that has to be started first.
@@ -55,7 +56,7 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
         error = context.get("exception")
         is_given_up = isinstance(error, TimeoutError) and str(error) == _DIAL_GIVEN_UP
         # for these `Site` ends the server
-        is_simulated = isinstance(error, PowerLoss | SyncFailed | WriterReplaced)
+        is_simulated = isinstance(error, PowerLoss | SyncFailed | WriterReplaced | LogRewound)
         if not (is_given_up or is_simulated):
             cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
 
@@ -95,6 +96,11 @@ async def _live(cluster: Cluster, review: FieldReview) -> None:
             return
         action.begin(executor)
     await executor.repair()
+    if cluster.several is not None:
+        await asyncio.sleep(AFTER_S + 1)
+        if not all(cluster.several.may_go_on(site.ip) for site in cluster.sites):
+            audit.look_for_survivors()
+            return
     if not await _all_serve(cluster):
         cluster.saw(STARTS, "not every server serves again", holds=False)
         return
@@ -124,6 +130,8 @@ async def _settle(cluster: Cluster, audit: Audit) -> None:
     await asyncio.sleep(_QUIET_S)
     for name in [*cluster.machines]:
         await cluster.call(CheckState(name))
+    if cluster.several is not None:
+        await _ask_all(cluster)
     for operation in (CheckHealth, partial(Redeem, WRONG_TOKENS[1], "nobody")):
         for replica, port in enumerate(Port):  # one right after the other, to be compared
             await cluster.call(operation(port=port), replica)
@@ -131,3 +139,15 @@ async def _settle(cluster: Cluster, audit: Audit) -> None:
     before = audit.compare_links(set(), is_quiet=True)
     await asyncio.sleep(_SOON_S if before else 0)  # a server may be reading the other one's event
     audit.compare_links(before, is_quiet=True)
+    audit.compare_states()
+
+
+async def _ask_all(cluster: Cluster) -> None:
+    """Have each server answer, and carry out a command."""
+    for replica, site in enumerate(cluster.sites):
+        for operation in (
+            IssueToken(f"last token {replica}", 10),
+            *map(CheckState, cluster.machines),
+        ):
+            is_answered = await cluster.call(operation, replica) is not None
+            cluster.saw(SAME_STATE, f"{site.name} gives no answer", holds=is_answered)

@@ -9,12 +9,17 @@ from eventlog import EventLog
 from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
+from nc.domain.levels import LEVEL
 from nc.domain.network import Network
+from nc.hub.ports import PeerPort, SwitchPort
+from nc.net.wire import Frame
+from nc.rpc.methods import Methods
 from nc.testing.contract.history import Answer
-from nc.testing.contract.laws.cluster import NOTHING_CRASHES
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_LEADER
 from nc.testing.contract.operations import Call
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
+from nc.testing.simulation.shared_log import LogView
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import LocalServer
 
@@ -42,7 +47,7 @@ class SimulatedServer(LocalServer):
     """A server for as long as its process lives.
 
     Args:
-        log: closed by a clean stop.
+        log: closed by a clean stop; a view of the log that several servers share.
         number: of the server in the cluster's network.
 
     Attributes:
@@ -52,18 +57,26 @@ class SimulatedServer(LocalServer):
     """
 
     def __init__(
-        self, cluster: "Cluster", name: str, log: EventLog, number: int, clock: Clock
+        self, cluster: "Cluster", name: str, log: EventLog | LogView, number: int, clock: Clock
     ) -> None:
         self.life = Life()
         self.power_is_lost = asyncio.Event()
         self.is_stopping = False
         self.log = log
+        self.name = name
         self._cluster = cluster
+        several: dict[str, Any] = {}
+        if isinstance(log, LogView) and cluster.several is not None:
+            self.life.uplink = ip = cluster.network.addresses[number]
+            parts = cluster.several.parts(log, ip, clock)
+            several = {"cluster": parts, "advertised": (ip,)}
         super().__init__(
+            **several,
+            level=LEVEL if cluster.several is None else cluster.several.levels[number],
             name=name,
             log=log,
-            shares_log=cluster.plan.is_shared,
-            follows_log=cluster.plan.is_shared,
+            shares_log=bool(several),
+            follows_log=bool(several),
             network=Network.parse(cluster.plan.network),
             token_ids=cluster.token_ids,
             clock=clock,
@@ -75,6 +88,46 @@ class SimulatedServer(LocalServer):
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
         )
+        if several:
+            self._watch_acknowledgements()
+            self._watch_hops()
+
+    @property
+    def methods(self) -> Methods:
+        return self.server.methods
+
+    def _watch_acknowledgements(self) -> None:
+        """See that they come from one leader after the other."""
+        replica: Any = self.replica
+        acknowledge = replica.acknowledge
+
+        def watched(seq: int, answer: Callable[[bool], None]) -> None:
+            epoch, leads, several = replica.state.leader.epoch, replica.leads, self._cluster.several
+
+            def answered(is_known: bool) -> None:
+                if is_known and leads and not self.life.is_over and several is not None:
+                    what = (
+                        f"{self.name}, leader {epoch}, acknowledges event {seq} after a later one"
+                    )
+                    self._cluster.saw(ONE_LEADER, what, holds=epoch >= several.last_epoch)
+                    several.last_epoch = max(several.last_epoch, epoch)
+                answer(is_known)
+
+            acknowledge(seq, answered)
+
+        replica.acknowledge = watched
+
+    def _watch_hops(self) -> None:
+        """Count how often each packet comes from another server."""
+        switch: Any = self.hub.switch
+        receive = switch.receive
+
+        def watched(sender: SwitchPort, frame: Frame) -> None:
+            if isinstance(sender, PeerPort):
+                self._cluster.traffic.hop(frame)
+            receive(sender, frame)
+
+        switch.receive = watched
 
     async def answer(self, operation: Call, names: Names, request_id: str) -> Answer | None:
         """The answer to a client; None if this life ends before it."""
@@ -91,11 +144,19 @@ class SimulatedServer(LocalServer):
         if self.power_is_lost.is_set():
             raise PowerLoss
 
+    async def start(self) -> None:
+        if isinstance(self.log, LogView):
+            self.life.run(self.log.run())
+        await super().start()
+
     async def stop(self) -> None:
         self.is_stopping = True
         await super().stop()
         try:
-            self.log.close()
+            if isinstance(self.log, LogView):
+                await self.log.close()
+            else:
+                self.log.close()
         except PowerLoss:
             self.power_is_lost.set()
 
@@ -124,3 +185,5 @@ class SimulatedServer(LocalServer):
             error = sys.exc_info()[1] or fields.get("exc_info")
             what = f"{event}: {fields.get('message') or repr(error)}"
             self._cluster.saw(NOTHING_CRASHES, what, holds=False)
+        if event == log_events.REPLICA_LOST:
+            self._cluster.lost(fields["session"])

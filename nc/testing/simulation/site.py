@@ -1,6 +1,6 @@
 """Where a simulated server runs: its disk, its power, and systemd, which starts it again.
 
-Of several servers each has a site of its own; what they share is the log, which is in memory then.
+Of several servers each has a site of its own, with a copy of the log that they share.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss
+from nc.clock import Clock
 from nc.data_folder import DataLost
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
@@ -19,7 +20,10 @@ from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, START
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.data import Data, Part
 from nc.testing.simulation.loop import first_of
+from nc.testing.simulation.messages import Message
 from nc.testing.simulation.servers import SimulatedServer
+from nc.testing.simulation.several import DriftingClock
+from nc.testing.simulation.shared_log import LogView
 
 if TYPE_CHECKING:
     from nc.testing.simulation.cluster import Cluster
@@ -33,7 +37,7 @@ class Site:
     """Where a server runs.
 
     Args:
-        shared: the log that it shares with others; None: it has its own, on its disk.
+        number: of several servers; of one, 0.
 
     Attributes:
         process: the server, from its start to its end, while there is one.
@@ -41,11 +45,16 @@ class Site:
         cannot_start: the server finds its log damaged.
     """
 
-    def __init__(self, number: int, shared: MemoryLog | None, cluster: "Cluster") -> None:
-        self.name = "the server" if shared is None else f"server {number + 1}"
+    def __init__(self, number: int, cluster: "Cluster") -> None:
+        several = self._several = cluster.several
+        self.name = "the server" if several is None else f"server {number + 1}"
+        self.ip = cluster.network.addresses[number]
         self._number = number
-        self._shared = shared
         self._cluster = cluster
+        self._clock: Clock = cluster.clock
+        if several is not None:
+            self._clock = DriftingClock(cluster.clock, several.log.chance)
+        self._copy, self._known = MemoryLog(cluster.clock.now_ns), list[Message]()
         self.process: SimulatedServer | None = None
         self.server: SimulatedServer | None = None
         self.up = asyncio.Event()
@@ -70,6 +79,7 @@ class Site:
                 self._cluster.spawn(self._watch_failure(server))
                 self._cluster.spawn(self._watch_power(server))
                 await server.life.over.wait()
+                self._is_shaken()
             await asyncio.sleep(self._down_s)
             self._down_s = _RESTART_S
 
@@ -80,8 +90,10 @@ class Site:
         try:
             log = self._open_log()
             self.process = server = SimulatedServer(
-                cluster, self.name, log, self._number, cluster.clock
+                cluster, self.name, log, self._number, self._clock
             )
+            if self._several is not None:
+                self._several.lines.callees[self.ip] = server
             starting = server.life.run(server.start())
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
             server.require_power()
@@ -103,12 +115,15 @@ class Site:
             return server
         return None
 
-    def _open_log(self) -> EventLog:
+    def _is_shaken(self) -> None:
+        """The others may take a while to get over what has become of this one."""
+        if self._several is not None:
+            self._several.was_wrong(self.name)
+
+    def _open_log(self) -> EventLog | LogView:
         self.data.disk.is_full = self._full_disks > 0
-        if self._shared is not None:
-            peer = self._shared.peer()
-            peer.is_full = self._full_disks > 0
-            return peer
+        if self._several is not None:
+            return LogView(self._several.log, self.ip, self._copy, self._known)
         cluster, lost = self._cluster, self.data.lost
         log = self.data.open(cluster.clock, cluster.chance.random_bytes)
         without = ", ".join(part.value for part in lost)
@@ -163,10 +178,9 @@ class Site:
     def lose_power(self, keep: float, seed: int, down_s: float) -> None:
         """The server's machine is off at once."""
         self.end_server(silently=True, down_s=down_s)
-        if self._shared is None:
-            self.data.disk = self.data.disk.crash(
-                CrashOutcome(keep, SeededRandom(("fate", seed, self._cluster.plan.seed)))
-            )
+        self.data.disk = self.data.disk.crash(
+            CrashOutcome(keep, SeededRandom(("fate", seed, self._cluster.plan.seed)))
+        )
 
     def end_server(self, *, silently: bool, down_s: float) -> None:
         """The server's process ends at once; nothing if there is none."""
@@ -181,8 +195,6 @@ class Site:
         if server is not None:
             self._cluster.network.end_life(server.life, silently=silently)
             server.life.end()
-            if self._shared is not None:
-                server.log.close()
         self.data.disk.kill()
 
     async def stop_server(self, down_s: float) -> None:
@@ -190,6 +202,7 @@ class Site:
         server = self.server
         if server is None or server.is_stopping:
             return
+        self._is_shaken()
         stopping = server.life.run(server.stop())
         await first_of(stopping, server.life.over.wait(), server.power_is_lost.wait())
         if self.server is server and not server.power_is_lost.is_set():
@@ -200,27 +213,23 @@ class Site:
         """Count one more reason why the disk is full (1), or one less (-1)."""
         self._full_disks = max(0, self._full_disks + by)
         self.data.disk.is_full = self._full_disks > 0
-        if self.process is not None and isinstance(self.process.log, MemoryLog):
-            self.process.log.is_full = self.data.disk.is_full
 
     def fail_sync(self, in_steps: int) -> None:
-        """One of the next syncs fails, or the next append to a log in memory; see `FailSync`."""
-        if self.process is not None and isinstance(self.process.log, MemoryLog):
-            self.process.log.fail_appends(1, written=in_steps % 2 == 1)
-        elif self.data.disk.power_fails_at is None:
+        """One of the next syncs fails."""
+        if self.data.disk.power_fails_at is None:
             self.data.disk.sync_fails_at = in_steps + self.data.disk.steps
 
     def mend_disk(self) -> None:
         """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
         self.data.disk.sync_fails_at = self.data.disk.power_fails_at = None
-        if self.process is not None and isinstance(self.process.log, MemoryLog):
-            self.process.log.fail_appends(0)
 
     @property
     def in_trouble(self) -> bool:
         """Whether the server may reject commands now (a fault is active)."""
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
+            return True
+        if self._several is not None and self._several.is_unsettled:
             return True
         return self.data.disk.is_full or server.replica.lacking.is_set()

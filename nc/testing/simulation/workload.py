@@ -20,6 +20,9 @@ from nc.testing.simulation.outages import (
     KillServer,
     RestartServer,
 )
+from nc.testing.simulation.quarrels import LOG, Ask, Cut, KillLeader, TroubleAll
+from nc.testing.simulation.several import SERVERS
+from nc.testing.simulation.shared_log import Trouble
 from nc.testing.targets.in_process import START_MS
 
 DEFAULT_ACTIONS: Final = 40
@@ -36,13 +39,15 @@ _KEPT: Final = (0.0, 0.5, 1.0)
 _STEPS: Final = range(12)
 _AT_FIRST: Final = (1, 2, 3, 4)
 _MOST_NODES: Final = 9
+_ASKING_S: Final = (3, 10, 30)
+_CHASES: Final = 6
 _SIZES_BYTES: Final = (28, 1400, 1400, 60_000)
 
 
 def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = None) -> act.Plan:
     """A cluster's life: so many actions after the first machines have joined.
 
-    Whether two servers share a log is drawn, unless `is_shared` decides it.
+    Whether several servers share a log is drawn, unless `is_shared` decides it.
     """
     pick = SeededRandom(("workload", seed)).pick
     shared = pick(_SHARED) if is_shared is None else is_shared
@@ -52,7 +57,7 @@ def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = 
         workload.join()
     for _ in range(actions):
         workload.pause()
-        pick(_RULES_OF_TWO if shared else _RULES)(workload)
+        pick(_RULES_OF_SEVERAL if shared else _RULES)(workload)
     return act.Plan(seed, network, shared, tuple(workload.actions))
 
 
@@ -75,7 +80,7 @@ class ClusterWorkload(Choices):
         return self.pick(self.nodes)
 
     def _replica(self) -> int:
-        return self.pick((0, 1))
+        return self.pick(range(SERVERS))
 
     def _server(self) -> int:
         """The server that an action concerns."""
@@ -92,12 +97,12 @@ class ClusterWorkload(Choices):
             self._add(act.Join, node, self._replica(), self.pick((False, True)))
 
     def race(self) -> None:
-        """Both servers are asked to change a node, while it may be on its way to either."""
+        """Two servers are asked to change a node, while it may be on its way to either."""
         node = self._machine()
         if self.pick((True, False)):
             self._add(act.BreakLink, node, self.pick(tuple(act.Break)))
             self._now_ms += self.pick((0, 5, 30, 200))
-        for replica in (0, 1):
+        for replica in (self._replica(), self._replica()):
             if self.pick((True, True, False)):
                 self._add(act.Expire, node, self.pick(_EXPIRIES_S), replica)
             else:
@@ -188,6 +193,40 @@ class ClusterWorkload(Choices):
             self._add(FailSync, self.pick(_STEPS), self._server())
             self.call()
 
+    def quarrel(self) -> None:
+        """Servers do not reach each other, or the log, or only late; many clients ask meanwhile."""
+        seconds, replica = self.pick(_SECONDS), self._replica()
+        self._add(Ask, self.pick(_ASKING_S))
+        self._now_ms += self.pick(_PAUSES_MS[:7])
+        match self.pick(range(8)):
+            case 0:
+                self._add(Cut, seconds, replica, LOG)
+            case 1 | 2:
+                both = self.pick((True, False))
+                self._add(Cut, seconds, replica, replica + self.pick((1, 2)), both)
+            case 3 | 4:
+                for other in (LOG, *range(replica + 1, replica + SERVERS)):
+                    self._add(Cut, seconds, replica, other)
+            case 5 | 6:
+                self._add(TroubleAll, seconds, self.pick(tuple(Trouble)))
+            case _:
+                self._add(KillLeader, self.pick(_DOWN_S))
+
+    def chase(self) -> None:
+        """A node comes to another server while others send to it; news may come late."""
+        node, others = self._machine(), [self._machine(), self._machine()]
+        if self.pick((True, False)):
+            self._add(TroubleAll, self.pick(_SECONDS), Trouble.LATE_LOG)
+        self._add(act.BreakLink, node, act.Break.AT_NODE)
+        for _ in range(_CHASES):
+            for other in others:
+                self._add(act.SendPackets, other, node, 1, self.pick(_SIZES_BYTES))
+            self._now_ms += self.pick((20, 50, 200))
+
+    def forge(self) -> None:
+        for replica in range(SERVERS):
+            self._add(act.Forge, self._machine(), replica)
+
     def set_clock(self) -> None:
         self._add(act.SetClock, self.pick(_JUMPS_MS))
 
@@ -208,9 +247,12 @@ _RULES: Final = (
     ClusterWorkload.set_clock,
 )
 
-_RULES_OF_TWO: Final = (
-    *_RULES,
+_RULES_OF_SEVERAL: Final = (
+    *(rule for rule in _RULES if rule is not ClusterWorkload.trouble_disk),
     ClusterWorkload.race,
     ClusterWorkload.revive,
     ClusterWorkload.overtake,
+    *[ClusterWorkload.quarrel] * 3,
+    ClusterWorkload.chase,
+    ClusterWorkload.forge,
 )

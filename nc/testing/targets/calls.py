@@ -11,12 +11,20 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.contract import SUCCESS_MESSAGE
-from nc.pb.admin.v1 import administrators_pb2, nodes_pb2
-from nc.services import ADMIN_SERVICES, CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE
-from nc.testing.contract.administration import IssueOperator
+from nc.pb.admin.v1 import administrators_pb2, replicas_pb2
+from nc.rpc.methods import WIDE_REQUESTS
+from nc.services import (
+    ADMIN_SERVICES,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    JOINING_SERVICE,
+    NODE_SERVICE,
+)
+from nc.testing.contract.administration import Describe, IssueOperator
 from nc.testing.contract.enrolment import Enrol, Renew
 from nc.testing.contract.history import Answer, CertificateSet, Secret
 from nc.testing.contract.machine_keys import key_pem
+from nc.testing.contract.membership import Invite, id_of
 from nc.testing.contract.operations import (
     OK,
     Call,
@@ -29,6 +37,11 @@ from nc.testing.contract.operations import (
 from nc.testing.contract.values import UPSTREAM, imported_nodes, owner
 
 _TOKEN_DIGITS: Final = 16
+_REPLICA_STATES: Final = {
+    replicas_pb2.REPLICA_STATE_RUNNING: "RUNNING",
+    replicas_pb2.REPLICA_STATE_STOPPED: "STOPPED",
+    replicas_pb2.REPLICA_STATE_REMOVED: "REMOVED",
+}
 _SHOWN_DIGITS: Final = 8  # of a node's id, in names that the server makes
 
 
@@ -42,7 +55,7 @@ def methods_by_name(services: Iterable[ServiceDescriptor]) -> dict[str, MethodDe
 
 
 _METHODS: Final = methods_by_name(
-    (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)
+    (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, JOINING_SERVICE, *ADMIN_SERVICES)
 )
 
 
@@ -105,7 +118,13 @@ class Names:
                 self._old[operation.node] = self._certificates[operation.node]
             self._certificates[operation.node] = answer.certificates
         elif isinstance(operation, IssueOperator) and answer.is_ok:
-            self._certificates[operation.operator] = answer.certificates
+            self.give(operation.operator, *answer.certificates)
+        elif isinstance(operation, Invite) and answer.is_ok:
+            self._tokens[operation.invitation] = answer.token
+            self._tokens[id_of(operation.invitation)], _ = answer.node
+
+    def give(self, name: str, *certificates: CertificateSet) -> None:
+        self._certificates[name] = certificates
 
     def copy(self) -> "Names":
         """A copy that later answers do not change."""
@@ -120,8 +139,11 @@ class Names:
 
 
 def request_of(call: Call, names: Names) -> Message:
-    kind = message_factory.GetMessageClass(_METHODS[call.method].input_type)
-    return kind(**call.fields(names.token))
+    """Numbers may be larger than the .proto files have them, as clients may send them."""
+    kind: Any = WIDE_REQUESTS.get(call.method)
+    kind = kind or message_factory.GetMessageClass(_METHODS[call.method].input_type)
+    request: Message = kind(**call.fields(names.token))
+    return request
 
 
 def answer_in(call: Call, data: bytes) -> Answer:
@@ -138,7 +160,7 @@ def answer_of(call: Call, response: Any) -> Answer:
         return next((getattr(response, name) for name in names if name in known), None)
 
     token = Secret(field("bootStrapToken", "token") or "")
-    if isinstance(response, nodes_pb2.Node) and call.reads:  # or others changed it meanwhile
+    if isinstance(call, Describe):  # of other calls' nodes, others may have changed meanwhile
         label = "".join(response.labels.values())
         facts = response.facts
         said = (_name_in(response.name, response.id), label, facts.hostname, facts.agent_version)
@@ -148,6 +170,13 @@ def answer_of(call: Call, response: Any) -> Answer:
         token = Secret(field("node_token") or "")
         certificates = _certificates_for(call.key, response.certificates)
         return Answer(Facts(OK), SUCCESS_MESSAGE, token, certificates, node=made)
+    if isinstance(response, replicas_pb2.ListReplicasResponse):
+        states = [f"{each.id} {_REPLICA_STATES[each.state]}" for each in response.replicas]
+        listed = (f"{len(response.invitations)} invitations", *states)
+        return Answer(Facts(OK, said=listed), SUCCESS_MESSAGE)
+    if isinstance(response, replicas_pb2.InviteReplicaResponse):
+        code, made = Secret(response.code), (response.issued.id, "")
+        return Answer(Facts(OK), SUCCESS_MESSAGE, code, node=made)
     if field("code") is None:  # of nc.admin.v1, whose refusals are statuses
         return Answer(Facts(OK), SUCCESS_MESSAGE, token, _certificates_in(response))
     answered = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))

@@ -8,6 +8,7 @@ append of the first is under way.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,21 +18,30 @@ from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
 from nc.domain.limits import NodeLimits
-from nc.domain.litekube_import import ImportedNode, ImportLitekube
+from nc.domain.litekube_import import ImportedNode
 from nc.domain.network import Network
 from nc.domain.state import State
 from nc.replica.replay import replay
-from nc.replica.replica import Origin
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.mistakes import ALIKE
 from nc.testing.contract.overlay import assignable
-from nc.testing.contract.values import NO_LIMITS, Limits, Moment, at, imported_nodes
+from nc.testing.contract.values import (
+    DATABASE,
+    ENDED,
+    LOST,
+    NO_LIMITS,
+    Limits,
+    Moment,
+    at,
+    imported_nodes,
+)
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.linkless import LinklessServer
-from nc.testing.targets.server import imported_certificates
+from nc.testing.targets.server import LIFETIME, certificates_of, imported_certificates
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
@@ -59,6 +69,13 @@ class ManualClock:
         return self.now_ns()
 
 
+class _AlikeIds(TokenIds):
+    """Ids that begin alike, so that a short reference may mean several things."""
+
+    def id_of(self, token: str) -> str:
+        return ALIKE + super().id_of(token)[len(ALIKE) :]
+
+
 class InProcess:
     """A target: this package's own server, without sockets.
 
@@ -78,7 +95,8 @@ class InProcess:
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        return frozenset(Ability)
+        # the rival's links have no session in the log, and end as any other server starts
+        return frozenset(Ability) - ({Ability.MEMBERSHIP} if self._has_rival else set())
 
     def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """A new server, on an empty log."""
@@ -86,8 +104,11 @@ class InProcess:
         self._memory = MemoryLog()
         self._clock = ManualClock()
         self._chance = SeededRandom("server")
-        self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
+        self._token_ids = _AlikeIds(self._chance.random_bytes(SECRET_KEY_BYTES))
         self._names = Names(imported_certificates(), limits.imported)
+        lost_id = self._token_ids.id_of(self._names.token(LOST))
+        self._names.give(LOST, *certificates_of(lost_id, LOST, LIFETIME))
+        self._names.give(ENDED, *certificates_of(lost_id, LOST, timedelta(days=1)))
         self._network = network
         self._limits = limits
         self._rival_request: Request | None = None
@@ -104,8 +125,7 @@ class InProcess:
             for name in imported_nodes(count)
         ]
         nodes[0] = nodes[0]._replace(address=pool[-1] if pool else "")
-        command = ImportLitekube("da7a" * 16, (), tuple(nodes))
-        await self._server.replica.submit(command, Origin("import:litekube", "import", "import"))
+        await self._server.bring(DATABASE, tuple(nodes), "import")
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         replies = self._run(self._perform(requests))

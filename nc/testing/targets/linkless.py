@@ -1,6 +1,8 @@
 """A server in this process whose links are operations on its replica, without connections."""
 
 import asyncio
+from contextlib import suppress
+from hashlib import sha256
 from typing import Any, Final, cast
 from unittest import mock
 
@@ -12,25 +14,34 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
+from nc.domain.invitations import ForgetInvitations
+from nc.domain.levels import FIRST_LEVEL, LEVEL
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
+from nc.domain.litekube_import import ImportedNode, ImportLitekube
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered
 from nc.domain.profile import Facts
+from nc.domain.replica_errors import ReplicaTooOld
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.domain.updates import ReportFacts
-from nc.hub.admission import admit
+from nc.hub.admission import NodeWaits, admit
 from nc.hub.refusals import LinkRefused
 from nc.replica.replica import Origin
+from nc.replica.waiting import WaitingNode
+from nc.replica_secrets import AuthorityFiles, ReplicaSecrets
+from nc.rpc.api import Inviting
 from nc.secrets import TokenIds
 from nc.server import server
 from nc.server.own_session import OwnSession
 from nc.server.parts import Parts
-from nc.server.server import Server, serve
+from nc.server.server import VERSION, Server, serve
 from nc.testing.contract import operations as ops
 from nc.testing.contract.enrolment import OpenLinkWith
 from nc.testing.contract.history import Answer
+from nc.testing.contract.membership import Import, StartOther
 from nc.testing.contract.operations import MISTAKE, OK
 from nc.testing.contract.operations import Facts as Answered
-from nc.testing.contract.values import Told
+from nc.testing.contract.values import SERVER, Told
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import LocalServer, admin_pem
 
@@ -50,7 +61,8 @@ class LinklessServer(LocalServer):
     ) -> None:
         super().__init__(
             serve if is_recorded else _serve_unrecorded,
-            name="harness",
+            name=SERVER,
+            inviting=Inviting("nats://192.0.2.8", _secrets),
             clock=clock,
             token_ids=token_ids,
             logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
@@ -71,22 +83,40 @@ class LinklessServer(LocalServer):
         if isinstance(operation, ops.Call):
             return await self.ports.call(operation, names, request_id)
         try:
-            if isinstance(operation, ops.OpenLink):
-                self._admit(operation, names)
-            if isinstance(operation, ops.LinkOperation):
-                return await self._on_link(operation, names.token(operation.node), request_id)
-            return await self._sweep(request_id)
+            return await self._carry_out(operation, names, request_id)
         except (DomainError, LinkRefused) as error:
             return Answer(Answered(MISTAKE), str(error))
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
             return Answer(Answered(SERVER_FAULT), f"{type(error).__name__}: {error}")
+
+    async def _carry_out(
+        self, operation: ops.Operation, names: Names, request_id: str
+    ) -> Answer | None:
+        match operation:
+            case ops.LinkOperation():
+                if isinstance(operation, ops.OpenLink):
+                    self._admit(operation, names)
+                return await self._on_link(operation, names.token(operation.node), request_id)
+            case Import(database, node, address):
+                imported = ImportedNode(self._token_ids.id_of(names.token(node)), address)
+                await self.bring(database, (imported,), request_id)
+            case StartOther():
+                await self._start_other(operation, request_id)
+            case _:
+                await self._sweep(request_id)
+        return Answer(Answered(OK))
 
     def _admit(self, operation: ops.OpenLink, names: Names) -> None:
         """Look at the request for a link, as the hub does; a stranger shows an operator's."""
         shown = names.certificate_of(operation)
         pem = admin_pem() if shown is None else shown.certificate
         token = names.token(operation.node)
-        admit(token, pem, self._token_ids, self.replica.state, now_ms(self._clock))
+        try:
+            admit(token, pem, self._token_ids, self.replica.state, now_ms(self._clock))
+        except NodeWaits as waits:
+            node = WaitingNode(waits.certificate, "", waits.key_sha256)
+            self.server.waiting.note(waits.node_id, node)
+            raise
         if isinstance(operation, OpenLinkWith):
             self._telling[operation.link] = operation.told
 
@@ -146,18 +176,41 @@ class LinklessServer(LocalServer):
                 raise outcome
         return cast("list[Event]", events)
 
+    async def bring(self, database: str, nodes: tuple[ImportedNode, ...], request_id: str) -> None:
+        """Import an upstream server's database."""
+        command = ImportLitekube(sha256(database.encode()).hexdigest(), (), nodes)
+        await self.replica.submit(command, Origin("import:litekube", "import", request_id))
+
+    async def _start_other(self, other: StartOther, request_id: str) -> None:
+        """What another server would write to the log as it starts and stops."""
+        network = str(self.replica.state.addresses.network)
+        level = FIRST_LEVEL if other.is_old else LEVEL
+        replica, session = other.replica, f"of {other.replica}, level {level}"
+        start = StartReplica(replica, VERSION, network, session=session, level=level)
+        origin = Origin("system", "start", request_id)
+        await self.replica.submit(start, origin)
+        if not other.is_old:
+            await self.replica.submit(StopReplica(replica, session), origin)
+
     def _is_init(self, node_id: str, link_id: str) -> bool:
         link = link_of(self.replica.state.links, node_id)
         return (link.state, link.link_id) == (ConnectionState.INIT, link_id)
 
-    async def _sweep(self, request_id: str) -> Answer:
+    async def _sweep(self, request_id: str) -> None:
         now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)
         await self.replica.submit(ExpireNodes(now), origin)
         tokens = tuple(self.replica.state.tokens)
         await self.replica.submit(ForgetExpiredTokens(tokens, now), origin)
         gone = tuple(self.replica.state.unregistered)
         await self.replica.submit(ForgetUnregistered(gone, now), origin)
-        return Answer(Answered(OK))
+        with suppress(ReplicaTooOld):  # as the sweep does
+            await self.replica.submit(ForgetInvitations(now), origin)
+
+
+async def _secrets() -> ReplicaSecrets:
+    """What a machine is given that becomes a server: it shows nothing of this one."""
+    files = AuthorityFiles(b"certificate", b"key")
+    return ReplicaSecrets(files, files, b"secret", {})
 
 
 class _Unrecorded(OwnSession):

@@ -21,11 +21,14 @@ from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import (
     ADMIN_ORGANIZATION,
+    NODE_ORGANIZATION,
     UPSTREAM_GRPC_COMMON_NAME,
     UPSTREAM_NETWORK_COMMON_NAME,
     AuthorityKind,
+    subject,
 )
 from nc.pki.identity import read_peer
+from nc.pki.pem import certificate_pem, load_private_key
 from nc.replica.appends import LocalLog
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
@@ -41,10 +44,12 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     path_of,
 )
 from nc.testing.contract.history import Answer, CertificateSet
+from nc.testing.contract.machine_keys import key_pem
 from nc.testing.contract.operations import Call, Port
 from nc.testing.contract.values import ADMIN
 from nc.testing.targets.calls import Names, answer_in, denied, methods_by_name, request_of
@@ -63,7 +68,7 @@ _METHODS: Final = {
     port: methods_by_name(services)
     for port, services in (
         (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)),
-        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE, NODE_SERVICE)),
+        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)),
     )
 }
 
@@ -100,6 +105,23 @@ def upstream_certificates(
 @cache
 def imported_certificates() -> tuple[CertificateSet, CertificateSet]:
     return upstream_certificates(authorities(), _FOUNDED)
+
+
+@cache
+def certificates_of(
+    node_id: str, machine: str, lifetime: timedelta
+) -> tuple[CertificateSet, CertificateSet]:
+    """A node's certificates for its machine's key, good since long before a trial begins."""
+    key = load_private_key(key_pem(machine))
+    name = subject(node_id, NODE_ORGANIZATION)
+    signed = [
+        (ca, ca.sign_client(name, key.public_key(), _FOUNDED, 4, lifetime))
+        for ca in (authorities().grpc, authorities().network)
+    ]
+    grpc, network = (
+        CertificateSet(ca.chain_pem, certificate_pem(each), key_pem(machine)) for ca, each in signed
+    )
+    return grpc, network
 
 
 def _installed() -> InstallAdministrator:

@@ -81,7 +81,7 @@ class ServerProcess(Remote):
     @property
     def abilities(self) -> frozenset[Ability]:
         """All but `CLOCK`."""
-        return frozenset(Ability) - {Ability.CLOCK}
+        return frozenset(Ability) - {Ability.CLOCK, Ability.MEMBERSHIP}
 
     def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """A new server, on nothing or on what was imported, without limits."""

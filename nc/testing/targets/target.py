@@ -29,6 +29,7 @@ class Ability(Enum):
     CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
     ADMINISTRATION = auto()  # nc.admin.v1, and operators' certificates
     ENROLMENT = auto()  # nc.node.v1, links with any certificate, and nodes that were imported
+    MEMBERSHIP = auto()  # other servers on its log, ids that begin alike, a node that it lacks
     ETERNITY = auto()  # tokens that never expire may be left behind
 
 

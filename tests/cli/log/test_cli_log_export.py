@@ -13,24 +13,9 @@ from eventlog import LogReader
 from tests.support.log_exports import export, log, refused, refused_code
 from tests.support.programs import ALONE, run_program
 from tests.support.server_process import ServerProcess
-from tests.support.written_log import (
-    ALPHA,
-    ALPHA_TOKEN,
-    BETA,
-    EVENTS,
-    KEY,
-    write_story,
-)
+from tests.support.written_log import ALPHA, ALPHA_TOKEN, BETA, EVENTS, KEY
 
 MOMENT = "2027-01-15T08:04:30"
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a story of 15 events, in several segments, and a snapshot."""
-    path = tmp_path_factory.mktemp("story") / "data"
-    write_story(path)
-    return path
 
 
 @pytest.fixture(scope="module")

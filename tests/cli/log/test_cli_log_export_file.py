@@ -7,18 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.log_exports import log, refused
-from tests.support.written_log import (
-    EVENTS,
-    write_story,
-)
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a story of 15 events, in several segments, and a snapshot."""
-    path = tmp_path_factory.mktemp("story") / "data"
-    write_story(path)
-    return path
+from tests.support.written_log import EVENTS
 
 
 def test_a_file_that_is_there_is_not_replaced_unless_asked(data_dir: Path, tmp_path: Path) -> None:

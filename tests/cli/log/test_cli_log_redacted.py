@@ -14,26 +14,11 @@ from nc.domain.events import DigestRecorded, Event
 from nc.history.as_of import states_at
 from nc.history.events import Point
 from tests.support.log_exports import export, log
-from tests.support.written_log import (
-    ALPHA,
-    BETA,
-    EVENTS,
-    TOKEN,
-    append_unchecked,
-    write_story,
-)
+from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, append_unchecked
 
 MOMENT = "2027-01-15T08:04:30"
 
 SECRETS = (ALPHA, BETA, TOKEN, "admin", "75b7", "10.1.1", "request-0")
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a story of 15 events, in several segments, and a snapshot."""
-    path = tmp_path_factory.mktemp("story") / "data"
-    write_story(path)
-    return path
 
 
 def test_a_redacted_log_explains_the_same_with_other_names(data_dir: Path, tmp_path: Path) -> None:

@@ -17,17 +17,10 @@ from nc.history.events import Recorded
 from nc.history.fields import KIND_NAMES
 from tests.support import event_strategies
 from tests.support.programs import run_here
-from tests.support.written_log import EVENTS, write_story
+from tests.support.written_log import EVENTS
 
 COLOUR = re.compile("\x1b\\[[0-9;]+m")
 HEAVY = ("grpc", "textual", "rich", "hypothesis", "nc.hub", "nc.rpc", "nc.agent", "nc.testing")
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("story") / "data"
-    write_story(path)
-    return path
 
 
 @given(event_strategies.events, st.text(), st.text(), st.text())

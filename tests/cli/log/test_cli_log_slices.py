@@ -8,23 +8,9 @@ import pytest
 
 from eventlog import LogReader
 from tests.support.log_exports import export, log, refused
-from tests.support.written_log import (
-    ALPHA,
-    BETA,
-    BETA_TOKEN,
-    TOKEN,
-    write_story,
-)
+from tests.support.written_log import ALPHA, BETA, BETA_TOKEN, TOKEN
 
 MOMENT = "2027-01-15T08:04:30"
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a story of 15 events, in several segments, and a snapshot."""
-    path = tmp_path_factory.mktemp("story") / "data"
-    write_story(path)
-    return path
 
 
 @pytest.mark.parametrize(("first", "last"), [(1, 15), (1, 6), (5, 9), (6, 8), (7, 7), (13, 15)])

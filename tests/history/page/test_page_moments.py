@@ -94,6 +94,17 @@ def test_an_expiry_passes_at_its_very_millisecond(shown: Shown) -> None:
     assert told == ["never", until, f"expired {until}"]
 
 
+def test_a_history_before_1970_ends_with_its_last_event(shown: Shown) -> None:
+    """An expiry after that event has not passed yet."""
+    events = [
+        Event(node_registered=NodeRegistered(node_id="a")),
+        Event(expiry_changed=ExpiryChanged(node_id="a", expires_at_ms=-1)),
+    ]
+    entry = Entry(recorded_at_ns=-2_000_000)
+    with shown([Recorded(seq, entry, event) for seq, event in enumerate(events, 1)]) as tab:
+        assert tab.run("slideTo(1), cells(rows('nodes')[0])[3]") == expiry_words(-1)
+
+
 def test_only_rows_in_sight_exist(shown: Shown, busy: list[Recorded]) -> None:
     """However long a list is, the page holds a few dozen rows of it."""
     with shown(busy) as tab:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from nc.pb.admin.v1 import administrators_pb2 as pb
 from tests.support.operators import Refused, operator
-from tests.support.whole_server import running
+from tests.support.whole_server import MovableClock, running
 
 Code = grpc.StatusCode
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -99,10 +99,19 @@ async def test_what_cannot_be_issued_is_said(data_dir: Path) -> None:
 
 
 async def test_a_server_tells_how_it_is(data_dir: Path) -> None:
-    """Its version, network, log, certificates and nodes; a healthy one has nothing to complain."""
-    async with running(data_dir) as server, operator(server) as admin:
-        await admin.call("BootstrapTokens/Issue")
+    """Its version, network, log, certificates and nodes; a healthy one has nothing to complain.
+
+    Tokens that have expired or were revoked are counted apart.
+    """
+    clock = MovableClock()
+    async with running(data_dir, clock) as server, operator(server) as admin:
+        await admin.call("BootstrapTokens/Issue", lifetime_s=3600)
+        await admin.call("BootstrapTokens/Issue", lifetime_s=60)
+        revoked = await admin.call("BootstrapTokens/Issue", lifetime_s=60)
+        await admin.call("BootstrapTokens/Revoke", token=revoked.token)
+        clock.ahead_ms = 61_000
         status = await admin.call("Server/Status")
+        assert (status.tokens_expired, status.tokens_revoked) == (1, 1)
         assert (status.network, status.addresses_total) == ("10.1.1.1/24", 126)
         assert (status.tokens, status.nodes_idle, list(status.degraded)) == (1, 0, [])
         assert status.log.folder == str(server.folder.log)

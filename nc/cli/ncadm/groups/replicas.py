@@ -47,6 +47,7 @@ COLUMNS: Final[tuple[Column[Replica], ...]] = (
     Column("role", lambda each: _shown(each.role)),
     Column("since (UTC)", lambda each: second(each.since, ""), rank=1),
     Column("lag", lambda each: _shown(each.lag_events), rank=2, is_number=True),
+    Column("links", lambda each: f"{each.links:,}", rank=3, is_number=True),
     Column("address", lambda each: _shown(each.address), rank=3),
     Column("version", lambda each: each.version, rank=4),
     Column("level", lambda each: _shown(each.level), rank=6, is_number=True),

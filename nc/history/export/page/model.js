@@ -72,7 +72,7 @@ export function nameAt(node, position) {
 
 // When the history ends: now, of a live source.
 export function endMs() {
-  const now = live.aheadMs === null ? untilMs : Date.now() + live.aheadMs;
+  const now = live.aheadMs === null ? untilMs || -Infinity : Date.now() + live.aheadMs;
   return Math.max(drawnTimes[count], now);
 }
 

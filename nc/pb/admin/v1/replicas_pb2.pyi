@@ -28,7 +28,7 @@ REPLICA_ROLE_LEADER: ReplicaRole
 REPLICA_ROLE_FOLLOWER: ReplicaRole
 
 class Replica(_message.Message):
-    __slots__ = ("id", "state", "sessions", "version", "since_ms", "self", "role", "address", "level", "lag_events")
+    __slots__ = ("id", "state", "sessions", "version", "since_ms", "self", "role", "address", "level", "lag_events", "links")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class Replica(_message.Message):
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     LAG_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: ReplicaState
     sessions: _containers.RepeatedScalarFieldContainer[str]
@@ -49,7 +50,8 @@ class Replica(_message.Message):
     address: str
     level: int
     lag_events: int
-    def __init__(self_, id: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., sessions: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., since_ms: _Optional[int] = ..., self: _Optional[bool] = ..., role: _Optional[_Union[ReplicaRole, str]] = ..., address: _Optional[str] = ..., level: _Optional[int] = ..., lag_events: _Optional[int] = ...) -> None: ...
+    links: int
+    def __init__(self_, id: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., sessions: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., since_ms: _Optional[int] = ..., self: _Optional[bool] = ..., role: _Optional[_Union[ReplicaRole, str]] = ..., address: _Optional[str] = ..., level: _Optional[int] = ..., lag_events: _Optional[int] = ..., links: _Optional[int] = ...) -> None: ...
 
 class Invitation(_message.Message):
     __slots__ = ("id", "issued_at_ms", "expires_at_ms", "expired", "replica_id", "peer_address", "redeemed_at_ms")

@@ -12,7 +12,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id")
+    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id", "tokens_expired", "tokens_revoked")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,8 @@ class StatusResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     UNRENEWABLE_NODES_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_REVOKED_FIELD_NUMBER: _ClassVar[int]
     version: str
     started_at_ms: int
     now_ms: int
@@ -45,7 +47,9 @@ class StatusResponse(_message.Message):
     degraded: _containers.RepeatedScalarFieldContainer[str]
     unrenewable_nodes: int
     replica_id: str
-    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ...) -> None: ...
+    tokens_expired: int
+    tokens_revoked: int
+    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ..., tokens_expired: _Optional[int] = ..., tokens_revoked: _Optional[int] = ...) -> None: ...
 
 class Log(_message.Message):
     __slots__ = ("folder", "first_seq", "last_seq", "size_bytes", "free_bytes", "snapshot_seq", "writable", "stream")

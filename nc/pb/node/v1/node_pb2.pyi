@@ -75,14 +75,16 @@ class Certificates(_message.Message):
     def __init__(self, grpc_ca_pem: _Optional[str] = ..., grpc_certificate_pem: _Optional[str] = ..., network_ca_pem: _Optional[str] = ..., network_certificate_pem: _Optional[str] = ..., lifetime_s: _Optional[int] = ...) -> None: ...
 
 class RenewRequest(_message.Message):
-    __slots__ = ("node_token", "csr_pem", "facts")
+    __slots__ = ("node_token", "csr_pem", "facts", "name")
     NODE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CSR_PEM_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     node_token: str
     csr_pem: str
     facts: Facts
-    def __init__(self, node_token: _Optional[str] = ..., csr_pem: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ...) -> None: ...
+    name: str
+    def __init__(self, node_token: _Optional[str] = ..., csr_pem: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class RenewResponse(_message.Message):
     __slots__ = ("certificates", "node_id", "name", "link", "bootstrap", "links")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from nc.pb import events_pb2 as nc_dot_pb_dot_events__pb2
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1fnc/replica/v1/replication.proto\x12\rnc.replica.v1\x1a\x12nc/pb/events.proto\"\x99\x01\n\x0c\x46romFollower\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x61pplied_seq\x18\x03 \x01(\x03\x12\x10\n\x08\x61sked_ns\x18\x04 \x01(\x03\x12\x0e\n\x06leaves\x18\x05 \x01(\x08\x12!\n\x04peer\x18\x06 \x01(\x0b\x32\x13.nc.replica.v1.Peer\x12\r\n\x05level\x18\x07 \x01(\r\"\x8f\x01\n\nFromLeader\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12\x12\n\ngranted_ns\x18\x03 \x01(\x03\x12\x18\n\x10\x61\x63knowledged_seq\x18\x04 \x01(\x03\x12\x0f\n\x07is_beat\x18\x05 \x01(\x08\x12\"\n\x05peers\x18\x06 \x03(\x0b\x32\x13.nc.replica.v1.Peer\"8\n\x04Peer\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x11\n\tlink_port\x18\x03 \x01(\r\"w\n\x0e\x46orwardRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12#\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x13.nc.replica.v1.CallH\x00\x12\'\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x15.nc.replica.v1.ChangeH\x00\x42\x06\n\x04wish\"\xa2\x01\n\x04\x43\x61ll\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63\x61ller_kind\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0f\n\x07node_id\x18\x06 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x07 \x01(\x03\x12\x0e\n\x06serial\x18\x08 \x01(\t\x12\x0c\n\x04peer\x18\t \x01(\t\"\xbf\x03\n\x06\x43hange\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x30\n\x0b\x61\x63\x63\x65pt_link\x18\x04 \x01(\x0b\x32\x19.nc.replica.v1.AcceptLinkH\x00\x12;\n\x11hand_over_address\x18\x05 \x01(\x0b\x32\x1e.nc.replica.v1.HandOverAddressH\x00\x12,\n\tdrop_link\x18\x06 \x01(\x0b\x32\x17.nc.replica.v1.DropLinkH\x00\x12\x32\n\x0creport_facts\x18\x07 \x01(\x0b\x32\x1a.nc.replica.v1.ReportFactsH\x00\x12\x34\n\rstart_replica\x18\x08 \x01(\x0b\x32\x1b.nc.replica.v1.StartReplicaH\x00\x12\x32\n\x0cstop_replica\x18\t \x01(\x0b\x32\x1a.nc.replica.v1.StopReplicaH\x00\x12<\n\x11\x61\x64\x64_administrator\x18\n \x01(\x0b\x32\x1f.nc.replica.v1.AddAdministratorH\x00\x42\t\n\x07\x63ommand\"i\n\nAcceptLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0f\n\x07session\x18\x04 \x01(\t\x12\x18\n\x10reclaim_after_ms\x18\x05 \x01(\x03\"~\n\x0fHandOverAddress\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0e\n\x06wanted\x18\x04 \x01(\t\x12\x0f\n\x07\x61voided\x18\x05 \x03(\t\x12\x18\n\x10reclaim_after_ms\x18\x06 \x01(\x03\"]\n\x08\x44ropLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12/\n\x06reason\x18\x03 \x01(\x0e\x32\x1f.nc.events.v1.StateChangeReason\"W\n\x0bReportFacts\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12&\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x17.nc.events.v1.NodeFacts\x12\x0f\n\x07link_id\x18\x03 \x01(\t\"\xa3\x01\n\x0cStartReplica\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fnetwork_address\x18\x03 \x01(\t\x12\x11\n\tkey_check\x18\x04 \x01(\t\x12\x16\n\x0egrpc_authority\x18\x05 \x01(\t\x12\x19\n\x11network_authority\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\"2\n\x0bStopReplica\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\"\x7f\n\x10\x41\x64\x64\x41\x64ministrator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x04role\x18\x02 \x01(\x0e\x32\x1f.nc.events.v1.AdministratorRole\x12.\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0b\x32\x19.nc.events.v1.Certificate\"\xbe\x01\n\x0f\x46orwardResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.nc.replica.v1.AnswerH\x00\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x15.nc.replica.v1.StatusH\x00\x12)\n\x07refusal\x18\x04 \x01(\x0b\x32\x16.nc.replica.v1.RefusalH\x00\x12\x16\n\x0eis_wrong_token\x18\x05 \x01(\x08\x42\t\n\x07outcome\"9\n\x06\x41nswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"(\n\x07Refusal\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x9d\x01\n\x0bReplication\x12\x44\n\x06\x46ollow\x12\x1b.nc.replica.v1.FromFollower\x1a\x19.nc.replica.v1.FromLeader(\x01\x30\x01\x12H\n\x07\x46orward\x12\x1d.nc.replica.v1.ForwardRequest\x1a\x1e.nc.replica.v1.ForwardResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1fnc/replica/v1/replication.proto\x12\rnc.replica.v1\x1a\x12nc/pb/events.proto\"\xb7\x01\n\x0c\x46romFollower\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x61pplied_seq\x18\x03 \x01(\x03\x12\x10\n\x08\x61sked_ns\x18\x04 \x01(\x03\x12\x0e\n\x06leaves\x18\x05 \x01(\x08\x12!\n\x04peer\x18\x06 \x01(\x0b\x32\x13.nc.replica.v1.Peer\x12+\n\x07waiting\x18\x07 \x03(\x0b\x32\x1a.nc.replica.v1.WaitingNode\"s\n\x0bWaitingNode\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12.\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0b\x32\x19.nc.events.v1.Certificate\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x12\n\nkey_sha256\x18\x04 \x01(\t\"\x8f\x01\n\nFromLeader\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0f\n\x07sent_ns\x18\x02 \x01(\x03\x12\x12\n\ngranted_ns\x18\x03 \x01(\x03\x12\x18\n\x10\x61\x63knowledged_seq\x18\x04 \x01(\x03\x12\x0f\n\x07is_beat\x18\x05 \x01(\x08\x12\"\n\x05peers\x18\x06 \x03(\x0b\x32\x13.nc.replica.v1.Peer\"8\n\x04Peer\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x11\n\tlink_port\x18\x03 \x01(\r\"w\n\x0e\x46orwardRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12#\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x13.nc.replica.v1.CallH\x00\x12\'\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x15.nc.replica.v1.ChangeH\x00\x42\x06\n\x04wish\"\xa2\x01\n\x04\x43\x61ll\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63\x61ller_kind\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0f\n\x07node_id\x18\x06 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x07 \x01(\x03\x12\x0e\n\x06serial\x18\x08 \x01(\t\x12\x0c\n\x04peer\x18\t \x01(\t\"\xbf\x03\n\x06\x43hange\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x30\n\x0b\x61\x63\x63\x65pt_link\x18\x04 \x01(\x0b\x32\x19.nc.replica.v1.AcceptLinkH\x00\x12;\n\x11hand_over_address\x18\x05 \x01(\x0b\x32\x1e.nc.replica.v1.HandOverAddressH\x00\x12,\n\tdrop_link\x18\x06 \x01(\x0b\x32\x17.nc.replica.v1.DropLinkH\x00\x12\x32\n\x0creport_facts\x18\x07 \x01(\x0b\x32\x1a.nc.replica.v1.ReportFactsH\x00\x12\x34\n\rstart_replica\x18\x08 \x01(\x0b\x32\x1b.nc.replica.v1.StartReplicaH\x00\x12\x32\n\x0cstop_replica\x18\t \x01(\x0b\x32\x1a.nc.replica.v1.StopReplicaH\x00\x12<\n\x11\x61\x64\x64_administrator\x18\n \x01(\x0b\x32\x1f.nc.replica.v1.AddAdministratorH\x00\x42\t\n\x07\x63ommand\"i\n\nAcceptLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0f\n\x07session\x18\x04 \x01(\t\x12\x18\n\x10reclaim_after_ms\x18\x05 \x01(\x03\"~\n\x0fHandOverAddress\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0e\n\x06wanted\x18\x04 \x01(\t\x12\x0f\n\x07\x61voided\x18\x05 \x03(\t\x12\x18\n\x10reclaim_after_ms\x18\x06 \x01(\x03\"]\n\x08\x44ropLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07link_id\x18\x02 \x01(\t\x12/\n\x06reason\x18\x03 \x01(\x0e\x32\x1f.nc.events.v1.StateChangeReason\"W\n\x0bReportFacts\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12&\n\x05\x66\x61\x63ts\x18\x02 \x01(\x0b\x32\x17.nc.events.v1.NodeFacts\x12\x0f\n\x07link_id\x18\x03 \x01(\t\"\xb2\x01\n\x0cStartReplica\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fnetwork_address\x18\x03 \x01(\t\x12\x11\n\tkey_check\x18\x04 \x01(\t\x12\x16\n\x0egrpc_authority\x18\x05 \x01(\t\x12\x19\n\x11network_authority\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\r\n\x05level\x18\x08 \x01(\r\"2\n\x0bStopReplica\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x02 \x01(\t\"\x7f\n\x10\x41\x64\x64\x41\x64ministrator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x04role\x18\x02 \x01(\x0e\x32\x1f.nc.events.v1.AdministratorRole\x12.\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0b\x32\x19.nc.events.v1.Certificate\"\xe5\x01\n\x0f\x46orwardResponse\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.nc.replica.v1.AnswerH\x00\x12\'\n\x06status\x18\x03 \x01(\x0b\x32\x15.nc.replica.v1.StatusH\x00\x12)\n\x07refusal\x18\x04 \x01(\x0b\x32\x16.nc.replica.v1.RefusalH\x00\x12\x16\n\x0eis_wrong_token\x18\x05 \x01(\x08\x12%\n\x06target\x18\x06 \x01(\x0b\x32\x15.nc.replica.v1.TargetB\t\n\x07outcome\"6\n\x06Target\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\"9\n\x06\x41nswer\x12\x10\n\x08response\x18\x01 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"(\n\x07Refusal\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x9d\x01\n\x0bReplication\x12\x44\n\x06\x46ollow\x12\x1b.nc.replica.v1.FromFollower\x1a\x19.nc.replica.v1.FromLeader(\x01\x30\x01\x12H\n\x07\x46orward\x12\x1d.nc.replica.v1.ForwardRequest\x1a\x1e.nc.replica.v1.ForwardResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,39 +33,43 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nc.replica.v1.replication_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FROMFOLLOWER']._serialized_start=71
-  _globals['_FROMFOLLOWER']._serialized_end=224
-  _globals['_FROMLEADER']._serialized_start=227
-  _globals['_FROMLEADER']._serialized_end=370
-  _globals['_PEER']._serialized_start=372
-  _globals['_PEER']._serialized_end=428
-  _globals['_FORWARDREQUEST']._serialized_start=430
-  _globals['_FORWARDREQUEST']._serialized_end=549
-  _globals['_CALL']._serialized_start=552
-  _globals['_CALL']._serialized_end=714
-  _globals['_CHANGE']._serialized_start=717
-  _globals['_CHANGE']._serialized_end=1164
-  _globals['_ACCEPTLINK']._serialized_start=1166
-  _globals['_ACCEPTLINK']._serialized_end=1271
-  _globals['_HANDOVERADDRESS']._serialized_start=1273
-  _globals['_HANDOVERADDRESS']._serialized_end=1399
-  _globals['_DROPLINK']._serialized_start=1401
-  _globals['_DROPLINK']._serialized_end=1494
-  _globals['_REPORTFACTS']._serialized_start=1496
-  _globals['_REPORTFACTS']._serialized_end=1583
-  _globals['_STARTREPLICA']._serialized_start=1586
-  _globals['_STARTREPLICA']._serialized_end=1749
-  _globals['_STOPREPLICA']._serialized_start=1751
-  _globals['_STOPREPLICA']._serialized_end=1801
-  _globals['_ADDADMINISTRATOR']._serialized_start=1803
-  _globals['_ADDADMINISTRATOR']._serialized_end=1930
-  _globals['_FORWARDRESPONSE']._serialized_start=1933
-  _globals['_FORWARDRESPONSE']._serialized_end=2123
-  _globals['_ANSWER']._serialized_start=2125
-  _globals['_ANSWER']._serialized_end=2182
-  _globals['_STATUS']._serialized_start=2184
-  _globals['_STATUS']._serialized_end=2223
-  _globals['_REFUSAL']._serialized_start=2225
-  _globals['_REFUSAL']._serialized_end=2265
-  _globals['_REPLICATION']._serialized_start=2268
-  _globals['_REPLICATION']._serialized_end=2425
+  _globals['_FROMFOLLOWER']._serialized_end=254
+  _globals['_WAITINGNODE']._serialized_start=256
+  _globals['_WAITINGNODE']._serialized_end=371
+  _globals['_FROMLEADER']._serialized_start=374
+  _globals['_FROMLEADER']._serialized_end=517
+  _globals['_PEER']._serialized_start=519
+  _globals['_PEER']._serialized_end=575
+  _globals['_FORWARDREQUEST']._serialized_start=577
+  _globals['_FORWARDREQUEST']._serialized_end=696
+  _globals['_CALL']._serialized_start=699
+  _globals['_CALL']._serialized_end=861
+  _globals['_CHANGE']._serialized_start=864
+  _globals['_CHANGE']._serialized_end=1311
+  _globals['_ACCEPTLINK']._serialized_start=1313
+  _globals['_ACCEPTLINK']._serialized_end=1418
+  _globals['_HANDOVERADDRESS']._serialized_start=1420
+  _globals['_HANDOVERADDRESS']._serialized_end=1546
+  _globals['_DROPLINK']._serialized_start=1548
+  _globals['_DROPLINK']._serialized_end=1641
+  _globals['_REPORTFACTS']._serialized_start=1643
+  _globals['_REPORTFACTS']._serialized_end=1730
+  _globals['_STARTREPLICA']._serialized_start=1733
+  _globals['_STARTREPLICA']._serialized_end=1911
+  _globals['_STOPREPLICA']._serialized_start=1913
+  _globals['_STOPREPLICA']._serialized_end=1963
+  _globals['_ADDADMINISTRATOR']._serialized_start=1965
+  _globals['_ADDADMINISTRATOR']._serialized_end=2092
+  _globals['_FORWARDRESPONSE']._serialized_start=2095
+  _globals['_FORWARDRESPONSE']._serialized_end=2324
+  _globals['_TARGET']._serialized_start=2326
+  _globals['_TARGET']._serialized_end=2380
+  _globals['_ANSWER']._serialized_start=2382
+  _globals['_ANSWER']._serialized_end=2439
+  _globals['_STATUS']._serialized_start=2441
+  _globals['_STATUS']._serialized_end=2480
+  _globals['_REFUSAL']._serialized_start=2482
+  _globals['_REFUSAL']._serialized_end=2522
+  _globals['_REPLICATION']._serialized_start=2525
+  _globals['_REPLICATION']._serialized_end=2682
 # @@protoc_insertion_point(module_scope)

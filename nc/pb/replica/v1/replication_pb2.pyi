@@ -8,22 +8,34 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FromFollower(_message.Message):
-    __slots__ = ("session", "sent_ns", "applied_seq", "asked_ns", "leaves", "peer", "level")
+    __slots__ = ("session", "sent_ns", "applied_seq", "asked_ns", "leaves", "peer", "waiting")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SENT_NS_FIELD_NUMBER: _ClassVar[int]
     APPLIED_SEQ_FIELD_NUMBER: _ClassVar[int]
     ASKED_NS_FIELD_NUMBER: _ClassVar[int]
     LEAVES_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
-    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     session: str
     sent_ns: int
     applied_seq: int
     asked_ns: int
     leaves: bool
     peer: Peer
-    level: int
-    def __init__(self, session: _Optional[str] = ..., sent_ns: _Optional[int] = ..., applied_seq: _Optional[int] = ..., asked_ns: _Optional[int] = ..., leaves: _Optional[bool] = ..., peer: _Optional[_Union[Peer, _Mapping]] = ..., level: _Optional[int] = ...) -> None: ...
+    waiting: _containers.RepeatedCompositeFieldContainer[WaitingNode]
+    def __init__(self, session: _Optional[str] = ..., sent_ns: _Optional[int] = ..., applied_seq: _Optional[int] = ..., asked_ns: _Optional[int] = ..., leaves: _Optional[bool] = ..., peer: _Optional[_Union[Peer, _Mapping]] = ..., waiting: _Optional[_Iterable[_Union[WaitingNode, _Mapping]]] = ...) -> None: ...
+
+class WaitingNode(_message.Message):
+    __slots__ = ("node_id", "certificate", "address", "key_sha256")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    KEY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    certificate: _events_pb2.Certificate
+    address: str
+    key_sha256: str
+    def __init__(self, node_id: _Optional[str] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ..., address: _Optional[str] = ..., key_sha256: _Optional[str] = ...) -> None: ...
 
 class FromLeader(_message.Message):
     __slots__ = ("epoch", "sent_ns", "granted_ns", "acknowledged_seq", "is_beat", "peers")
@@ -158,7 +170,7 @@ class ReportFacts(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., facts: _Optional[_Union[_events_pb2.NodeFacts, _Mapping]] = ..., link_id: _Optional[str] = ...) -> None: ...
 
 class StartReplica(_message.Message):
-    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session")
+    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "level")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +178,7 @@ class StartReplica(_message.Message):
     GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     version: str
     network_address: str
@@ -173,7 +186,8 @@ class StartReplica(_message.Message):
     grpc_authority: str
     network_authority: str
     session: str
-    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
+    level: int
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ..., level: _Optional[int] = ...) -> None: ...
 
 class StopReplica(_message.Message):
     __slots__ = ("replica_id", "session")
@@ -194,18 +208,30 @@ class AddAdministrator(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[_Union[_events_pb2.AdministratorRole, str]] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ...) -> None: ...
 
 class ForwardResponse(_message.Message):
-    __slots__ = ("seq", "answer", "status", "refusal", "is_wrong_token")
+    __slots__ = ("seq", "answer", "status", "refusal", "is_wrong_token", "target")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     IS_WRONG_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     seq: int
     answer: Answer
     status: Status
     refusal: Refusal
     is_wrong_token: bool
-    def __init__(self, seq: _Optional[int] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., is_wrong_token: _Optional[bool] = ...) -> None: ...
+    target: Target
+    def __init__(self, seq: _Optional[int] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., is_wrong_token: _Optional[bool] = ..., target: _Optional[_Union[Target, _Mapping]] = ...) -> None: ...
+
+class Target(_message.Message):
+    __slots__ = ("node_id", "name", "count")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    name: str
+    count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("response", "code", "message")

@@ -139,7 +139,9 @@ def the_longest_idle_gives_its_address_up(observed: Observed) -> Iterator[Eviden
             before, background, loser = place.before, place.background, place.event.node_id
             if loser in before.identities.assigned:
                 continue  # another law's
-            idle = {n: a for a, n in before.holders.items() if n not in before.link_ids}
+            own = before.own.values()  # of servers
+            nodes = {n: a for a, n in before.holders.items() if a not in own}
+            idle = {n: a for n, a in nodes.items() if n not in before.link_ids}
             network = assignable(background.network)
             now_ms = place.entry.recorded_at_ns // 1_000_000
             after_ms = observed.history.limits.reclaim_after_ms

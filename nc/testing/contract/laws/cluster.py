@@ -85,3 +85,43 @@ PACKETS_COUNT = _law(
     "a packet arrives or is counted as dropped",
     "Of packets that come to the switch, each is handed to one node, or counted by a reason.",
 )
+ONE_HOP = _law(
+    "a packet hops once at the most",
+    "What a server gets from another one goes to a node of its own, or nowhere.",
+)
+ONE_LEADER = _law(
+    "one leader after the other acknowledges",
+    "Of several servers that were elected, none acknowledges a change after a later one.",
+)
+LEADER_APPENDS = _law(
+    "only the leader appends",
+    "From one election to the next the log has what the server decided that was elected.",
+)
+KNOWN_KINDS = _law(
+    "no event is written that a server does not know",
+    "While a server of an older version goes on, there are only events of kinds that it knows.",
+)
+NOT_LOST = _law(
+    "who is in touch is not lost",
+    "A server is taken for lost only if it was out of touch, however slow the others are.",
+)
+OWN_LINKS = _law(
+    "a link is lost with its server alone",
+    "Links are dropped as lost once the session of their server has ended, and no others.",
+)
+TRUE_ANSWER = _law(
+    "what is answered of a change is so",
+    "A change that was acknowledged is in the log; a call that changed nothing has left no event.",
+)
+NEVER_OLDER = _law(
+    "no server answers with what is past",
+    "What one server has acknowledged, each other knows, or it gives no answer.",
+)
+SAME_STATE = _law(
+    "servers on one log agree",
+    "Once every fault is over, all servers answer, and have the same state.",
+)
+REWOUND = _law(
+    "no server goes on with a log that lost events",
+    "A server that has read more than the log has now, or other bytes, ends, and starts no more.",
+)

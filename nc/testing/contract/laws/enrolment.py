@@ -7,7 +7,7 @@ from typing import Any, Final
 from nc.testing.contract import administration as adm
 from nc.testing.contract import enrolment as enr
 from nc.testing.contract import operations as ops
-from nc.testing.contract.certificates import common_names, flaws_of
+from nc.testing.contract.certificates import common_names, flaws_of, serial_and_end
 from nc.testing.contract.history import Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
@@ -102,6 +102,20 @@ def certificates_for_a_machine_s_key_are_usable(observed: Observed) -> Iterator[
             authorities = {each.ca for each in sets}
             is_whole = len(sets) == len(authorities) == len(ops.Port)
             yield Evidence(is_whole and is_named and not flaws, f"{step}: {', '.join(flaws)}")
+
+
+@law(needs_log=True)
+def a_certificate_ends_when_the_log_says(observed: Observed) -> Iterator[Evidence]:
+    """Each one that was handed out, to a node or an operator, is in the log with its end."""
+    ends: dict[str, int] = {}
+    for event in (event for entry in observed.history.entries for event in entry.events):
+        listed = (*event.node_registered.certificates, *event.certificates_renewed.certificates)
+        for certificate in (*listed, event.administrator_added.certificate):
+            ends[certificate.serial] = certificate.not_after_ms
+    for step in observed.history.of(ops.Redeem, enr.Renew, adm.IssueOperator) if ends else ():
+        for given in step.answer.certificates if step.answer is not None else ():
+            serial, end_ms = serial_and_end(given)
+            yield Evidence(ends.get(serial) == end_ms, step)
 
 
 @law()

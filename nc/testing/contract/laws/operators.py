@@ -14,9 +14,9 @@ from nc.testing.contract.values import ADMIN, VIEWER
 
 @law()
 def a_revoked_certificate_opens_nothing(observed: Observed) -> Iterator[Evidence]:
-    """From the very next call on after its revocation, an operator's certificate is refused."""
+    """From its revocation on, or from its end on, an operator's certificate is refused."""
     for (step, _, phase), _ in observed.operators:
-        if phase is Phase.GONE:
+        if phase in {Phase.GONE, Phase.EXPIRED}:
             yield Evidence(step.code == ops.DENIED, step)
 
 

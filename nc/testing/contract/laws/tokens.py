@@ -74,8 +74,8 @@ def a_token_lets_in_no_more_than_its_terms_say(observed: Observed) -> Iterator[E
     for place in walk(observed.history):
         if place.kind == "node_registered":
             identities, event = place.before.identities, place.event
-            if event.name in identities.names:
-                continue  # another law's
+            if event.name in identities.names or event.taken_back:
+                continue  # another law's; it was let in before
             is_full = 0 < most <= len(identities.nodes)
             yield Evidence(not is_full and not identities.fault(place.kind, event), place)
 

@@ -8,36 +8,36 @@ known, or open. What a server reads may be out of date for as long as it is cut 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from enum import Enum
 from typing import Final, NamedTuple
 
 from eventlog import MemoryLog
 from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore, check_appendable
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
+from nc.testing.simulation.messages import Message, chain_of
 
-__all__ = ["LogView", "Message", "SharedLog"]
+__all__ = ["LogView", "SharedLog", "Trouble"]
 
 _NAME: Final = "nats://simulated"
 
 BUSY_AFTER_S: Final = 6.0
 _TRY_S: Final = 1.5
-_LATENCY_S: Final = 0.004
+_LAGS_S: Final = 1.0
+_LOST: Final = 0.4  # of the answers
 _LOOK_S: Final = 0.05
 
 
-class Message(NamedTuple):
-    """One record or marker.
+class Trouble(Enum):
+    """What is not as it should be."""
 
-    Attributes:
-        writer: whose append it was; with `number` it is told from all others.
-        count: of events; 0: a marker.
-    """
-
-    writer: str
-    number: int
-    payload: bytes
-    count: int  # type: ignore[assignment]  # as of `eventlog.api.Record`
+    BUSY = "the log is busy"  # nothing can be appended
+    LOSES_ANSWERS = "the log loses answers"  # appends are done, or not
+    LATE_LOG = "what the log has comes late"
+    LATE_LINES = "what servers say comes late"
 
 
 class SharedLog:
@@ -45,24 +45,27 @@ class SharedLog:
 
     Attributes:
         messages: those that are there.
-        has_majority: whether anything can be appended.
-        cut_off: the servers of ours that do not reach it.
-        loses_answers: the share of appends that are done, or not, and not answered.
-        lags_s: how long a message takes to a reader at most.
+        troubles: what is not as it should be, each as often as it was begun.
+        forked_after: by server, how many messages its store has as they are; not the later ones.
         changed: set, and replaced, with each append.
     """
 
-    def __init__(self, chance: SeededRandom) -> None:
+    def __init__(self, chance: SeededRandom, is_cut_off: Callable[[str], bool]) -> None:
         self.messages: list[Message] = []
-        self.has_majority = True
-        self.cut_off: set[str] = set()
-        self.loses_answers = 0.0
-        self.lags_s = _LATENCY_S
+        self.troubles: Counter[Trouble] = Counter()
+        self._is_cut_off = is_cut_off
+        self.forked_after: dict[str, int] = {}
         self.chance = chance
         self.changed = asyncio.Event()
 
     def reaches(self, name: str) -> bool:
-        return name not in self.cut_off
+        """Whether the server with this address does."""
+        return not self._is_cut_off(way(name, THE_LOG))
+
+    @property
+    def lags_s(self) -> float:
+        """How long a message takes to a reader at most."""
+        return _LAGS_S if self.troubles[Trouble.LATE_LOG] else LATENCY_S
 
     def take(self, message: Message, after: int) -> int | None:
         """Append behind so many messages; the new number of them, None if that is wrong."""
@@ -72,6 +75,21 @@ class SharedLog:
         self.changed.set()
         self.changed = asyncio.Event()
         return len(self.messages)
+
+    def read(self, name: str, after: int, through: int) -> list[Message]:
+        """These messages, as the store has them that a server reads from."""
+        found = self.messages[after:through]
+        forked_after = self.forked_after.get(name, through)
+        for index in range(max(after, forked_after), after + len(found)):
+            found[index - after] = self._other(index)
+        return found
+
+    def _other(self, index: int) -> Message:
+        """A message with the bytes of an older one."""
+        message = self.messages[index]
+        others = (m.payload for m in reversed(self.messages[:index]) if m.count == message.count)
+        payload = next((other for other in others if other != message.payload), message.payload)
+        return message._replace(payload=payload)
 
     def rewind(self, count: int) -> None:
         """Lose the last messages, as when old copies are put back."""
@@ -88,7 +106,7 @@ class LogView:
 
     Args:
         shared: the log.
-        name: of the server.
+        name: the server's address.
         copy: with what was read by earlier processes.
         known: how many messages that is, with a mark for each of them.
     """
@@ -194,7 +212,8 @@ class LogView:
     async def _publish(self, payload: bytes, count: int) -> bool:
         """Append behind what is known; whether it is there."""
         self._number += 1
-        message = Message(self._writer, self._number, payload, count)
+        chain = chain_of(self._last, payload, count)
+        message = Message(self._writer, self._number, payload, count, chain)
         self._pending = _Pending(message, len(self._known))
         return await self._settle()
 
@@ -222,11 +241,12 @@ class LogView:
     async def _ask(self, message: Message, after: int) -> bool | None:
         """Send an append once; whether it is there, None: not known."""
         shared, chance = self._shared, self._shared.chance
-        await asyncio.sleep(_LATENCY_S * chance.random())
-        if not shared.reaches(self._name) or not shared.has_majority:
+        await asyncio.sleep(LATENCY_S * chance.random())
+        if not shared.reaches(self._name) or shared.troubles[Trouble.BUSY]:
             await asyncio.sleep(_TRY_S)
             return None
-        is_lost = chance.random() < shared.loses_answers
+        loses = _LOST if shared.troubles[Trouble.LOSES_ANSWERS] else 0.0
+        is_lost = chance.random() < loses
         if is_lost and chance.pick((True, False)):  # before it came
             await asyncio.sleep(_TRY_S)
             return None
@@ -234,13 +254,11 @@ class LogView:
         if is_lost or not shared.reaches(self._name):
             await asyncio.sleep(_TRY_S)
             return None
-        await asyncio.sleep(_LATENCY_S * chance.random())
+        await asyncio.sleep(LATENCY_S * chance.random())
         if not shared.reaches(self._name):
             return None
-        if len(shared.messages) <= after:
-            self._fail(LogRewound(_NAME, f"it ends at message {len(shared.messages)}"))
         self._read(after + 1 - len(self._known))
-        return self._known[after] == message
+        return self._known[after : after + 1] == [message]
 
     def _read(self, most: int) -> None:
         """Read on; raises and fails if the log is not what it was."""
@@ -248,7 +266,8 @@ class LogView:
         if self._is_closed:
             return
         self._check_own_past()
-        for message in shared.messages[len(known) : len(known) + max(most, 0)]:
+        for message in shared.read(self._name, len(known), len(known) + max(most, 0)):
+            self._check_next(message)
             if message.count:
                 self._copy.append(message.payload, message.count, self._copy.last_seq)
             known.append(message)
@@ -257,8 +276,18 @@ class LogView:
         """Fail if the log does not have what this server has read."""
         last = len(self._known)
         there = self._shared.messages
-        if last and (len(there) < last or there[last - 1] != self._known[-1]):
+        if last and (len(there) < last or there[last - 1].chain != self._known[-1].chain):
             self._fail(LogRewound(_NAME, f"it does not have message {last} as its copy has it"))
+
+    def _check_next(self, message: Message) -> None:
+        """Fail if this is not what was appended behind the last message that was read."""
+        if not message.continues(self._last):
+            found = f"message {len(self._known) + 1} does not continue the chain"
+            self._fail(LogRewound(_NAME, found))
+
+    @property
+    def _last(self) -> Message | None:
+        return self._known[-1] if self._known else None
 
     def _fail(self, error: LogUnavailable) -> None:
         self.failure = self.failure or error

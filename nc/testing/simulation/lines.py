@@ -1,6 +1,7 @@
 """What servers say to each other, without sockets: late, not at all, or one way only."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from nc.pb.replica.v1 import replication_pb2 as pb
@@ -12,11 +13,15 @@ from nc.services import REPLICA_SERVICE, path_of
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life
 
-__all__ = ["Lines", "SimulatedLine"]
+__all__ = ["LATENCY_S", "THE_LOG", "Lines", "SimulatedLine", "way"]
+
+LATENCY_S: Final = 0.004
+THE_LOG: Final = "the log"  # in place of an address
 
 _FOLLOW, _FORWARD = map(path_of, REPLICA_SERVICE.methods)
 _CALL: Final = Call(Caller(CallerKind.REPLICA, "replica"), "replica", "replica", 0)
 _LOOK_S: Final = 0.02
+_LATE_S: Final = 0.5
 
 
 class Callee(Protocol):
@@ -28,26 +33,55 @@ class Callee(Protocol):
     def methods(self) -> Methods: ...
 
 
+def way(source: str, destination: str) -> str:
+    """The name of the way from one server's address to another's, as of an uplink."""
+    return f"{source}>{destination}"
+
+
 class Lines:
     """All of them.
 
+    Args:
+        is_cut_off: whether nothing comes through on a way.
+        are_late: whether everything takes long.
+
     Attributes:
-        callees: those that run, by the address of their control port.
-        cut: who does not reach whom: from, to.
-        latency_s: how long a message takes at most.
+        callees: those that run, by their addresses.
+        open: between servers, in the order in which they were opened.
     """
 
-    def __init__(self, chance: SeededRandom) -> None:
+    def __init__(
+        self,
+        chance: SeededRandom,
+        is_cut_off: Callable[[str], bool],
+        are_late: Callable[[], bool],
+    ) -> None:
         self.callees: dict[str, Callee] = {}
-        self.cut: set[tuple[str, str]] = set()
-        self.latency_s = 0.002
+        self.open: dict[SimulatedLine, None] = {}
+        self._are_late = are_late
+        self._is_cut_off = is_cut_off
         self._chance = chance
 
     async def carry(self, source: str, destination: str) -> None:
         """Be on the way; what is cut off waits, as TCP sends it again."""
-        await asyncio.sleep(self.latency_s * self._chance.random())
-        while (source, destination) in self.cut:  # noqa: ASYNC110 - whoever mends it just does
+        latency_s = _LATE_S if self._are_late() else LATENCY_S
+        await asyncio.sleep(latency_s * self._chance.random())
+        await self._pass(source, destination)
+
+    async def connect(self, source: str, destination: str) -> None:
+        """Shake hands as TLS does: whoever is cut off says nothing to that, either."""
+        await self._pass(source, destination)
+        await self._pass(destination, source)
+
+    async def _pass(self, source: str, destination: str) -> None:
+        while self._is_cut_off(way(source, destination)):  # noqa: ASYNC110 - mended as it may be
             await asyncio.sleep(_LOOK_S)
+
+    def reset(self, source: str) -> None:
+        """The lines of a caller end at their other ends; it is not told, and waits."""
+        for line in self.open:
+            if line.source == source:
+                line.reset()
 
     def callee(self, address: str) -> Callee:
         """Raises LineBroken if there is none."""
@@ -62,7 +96,7 @@ class _Messages:
 
     def __init__(self) -> None:
         self.to_callee: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self.to_caller: asyncio.Queue[bytes] = asyncio.Queue()
+        self.to_caller: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: the end
 
     async def read(self) -> bytes | None:
         return await self.to_callee.get()
@@ -82,7 +116,8 @@ class SimulatedLine:
 
     def __init__(self, lines: Lines, source: str, destination: str) -> None:
         self._lines = lines
-        self._source, self._destination = source, destination
+        self.source, self._destination = source, destination
+        self._is_deaf = False
         self._messages = _Messages()
         self._work: asyncio.Task[None] | None = None
         self._sent: asyncio.Queue[bytes] = asyncio.Queue()
@@ -91,36 +126,34 @@ class SimulatedLine:
     async def send(self, message: pb.FromFollower) -> None:
         callee = self._lines.callee(self._destination)
         if self._work is None:
+            await self._lines.connect(self.source, self._destination)
+            callee = self._lines.callee(self._destination)
             method: Any = callee.methods[_FOLLOW]
+            self._lines.open[self] = None
             self._work = callee.life.run(self._serve(method))
+            self._work.add_done_callback(self._ended)
             self._carrier = asyncio.create_task(self._carry())
-        if self._work.done():
+        if self._work.done() and not self._is_deaf:
             raise LineBroken("the end")
         self._sent.put_nowait(message.SerializeToString())
 
     async def receive(self) -> pb.FromLeader:
-        while True:
-            if self._work is None or (self._work.done() and self._messages.to_caller.empty()):
-                raise LineBroken("the end")
-            try:
-                async with asyncio.timeout(_LOOK_S):
-                    data = await self._messages.to_caller.get()
-            except TimeoutError:
-                self._lines.callee(self._destination)
-                continue
-            await self._lines.carry(self._destination, self._source)
-            return pb.FromLeader.FromString(data)
+        data = await self._messages.to_caller.get()
+        if data is None:
+            raise LineBroken("the end")
+        await self._lines.carry(self._destination, self.source)
+        return pb.FromLeader.FromString(data)
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
         callee = self._lines.callee(self._destination)
         method: Any = callee.methods[_FORWARD]
         try:
             async with asyncio.timeout(timeout_s):
-                await self._lines.carry(self._source, self._destination)
+                await self._lines.carry(self.source, self._destination)
                 copy = pb.ForwardRequest.FromString(request.SerializeToString())
                 work: asyncio.Task[Any] = callee.life.run(method.operation(copy, _CALL))
                 await asyncio.wait([work])
-                await self._lines.carry(self._destination, self._source)
+                await self._lines.carry(self._destination, self.source)
         except TimeoutError:
             raise LineBroken("no answer") from None
         if work.cancelled() or work.exception() is not None:
@@ -128,7 +161,17 @@ class SimulatedLine:
         response: pb.ForwardResponse = work.result()
         return response
 
+    def _ended(self, _work: object) -> None:
+        if not self._is_deaf:
+            self._messages.to_caller.put_nowait(None)
+
+    def reset(self) -> None:
+        """See `Lines.reset`."""
+        self._is_deaf = True
+        self._messages.to_callee.put_nowait(None)
+
     async def close(self) -> None:
+        self._lines.open.pop(self, None)
         if self._carrier is not None:
             self._carrier.cancel()
         self._messages.to_callee.put_nowait(None)
@@ -136,7 +179,7 @@ class SimulatedLine:
     async def _carry(self) -> None:
         while True:
             message = await self._sent.get()
-            await self._lines.carry(self._source, self._destination)
+            await self._lines.carry(self.source, self._destination)
             self._messages.to_callee.put_nowait(message)
 
     async def _serve(self, method: StreamMethod) -> None:

@@ -1,0 +1,95 @@
+"""The fault drill of several machines: what a developer runs before machines are trusted with it.
+
+Three machines, each with a server of NATS and a replica, and agents with TUN devices, each in a
+network namespace of its own; clients ask all replicas without a pause, and change what they ask
+for; nodes of different replicas send each other packets. Then servers are killed, paused, cut off
+and restarted. At the end everything that was asked, answered and given is judged by the laws, with
+the log.
+
+    --each             every fault once, one after the other, and how long it was noticed
+    --random MINUTES   faults that chance chooses, of --seed
+    --short            a few faults, for a minute
+
+Needs root and TUN devices. Exits with 1 if a law is broken, and then keeps its folder.
+
+    python -m benchmarks.drill --each
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.drill.drill import Drill, Size
+from benchmarks.drill.faults import SHORT
+from benchmarks.drill.site import CLIENTS, addresses, inside
+from benchmarks.drill.verdict import verdict
+from benchmarks.lab import Lab
+
+
+def main() -> int:
+    """Run the drill; the exit code."""
+    arguments = parsed()
+    if os.geteuid() != 0:
+        sys.exit("the drill needs root: it makes network namespaces")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to end what was started
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed  # noqa: S311
+    print(f"seed {seed}", flush=True)
+    home = Path(tempfile.mkdtemp(prefix="nc-drill-", dir=arguments.folder)).absolute()
+    size = Size(arguments.agents, arguments.workers, arguments.pause, arguments.rate)
+    with Lab(addresses(size.agents)) as lab, inside(lab, CLIENTS):
+        drill = Drill(lab, home, size, seed)
+        try:
+            is_well = asyncio.run(drilled(drill, arguments))
+        finally:
+            drill.close()
+    if is_well and not arguments.keep:
+        shutil.rmtree(home)
+    else:
+        print(f"seed {seed}; the files are in {home}")
+    return 0 if is_well else 1
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--each", action="store_true")
+    mode.add_argument("--random", type=float, metavar="MINUTES")
+    mode.add_argument("--short", action="store_true")
+    parser.add_argument("--times", type=int, default=1, help="how often, with --each")
+    parser.add_argument("--only", default="", help="faults whose name has this text, with --each")
+    parser.add_argument("--seed", type=int, help="of all that is chosen; by default another one")
+    parser.add_argument("--agents", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=2, help="clients with changes, a replica")
+    parser.add_argument("--pause", type=float, default=0.05, help="of a client, seconds")
+    parser.add_argument("--rate", type=float, default=5, help="packets a second of each node")
+    parser.add_argument("--folder", type=Path, help="where its files are; by default in /tmp")
+    parser.add_argument("--keep", action="store_true", help="keep its files, whatever was found")
+    return parser.parse_args()
+
+
+async def drilled(drill: Drill, arguments: argparse.Namespace) -> bool:
+    """Whether all laws held."""
+    async with drill.running():
+        if arguments.random is not None:
+            await drill.at_random(arguments.random)
+        elif arguments.short:
+            await drill.each(SHORT, restarts=False)
+        else:
+            await drill.each_so_often(arguments.only, arguments.times)
+    await drill.stop_replicas()
+    return verdict(drill)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Levels: which kinds of events a version of this program knows.
+
+A version that adds kinds has the next level. Each session says its own when it begins, and a kind
+is written only while every session that goes on knows it. Whoever reads one that it does not know
+ends (`nc.domain.evolve.UnknownEvent`): to skip it would give another state.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from nc.domain.events import Event
+from nc.domain.replica_errors import ReplicaTooOld
+
+if TYPE_CHECKING:
+    from nc.domain.invitations import KnownReplica, Membership
+    from nc.domain.replicas import Sessions
+
+__all__ = ["FIRST_LEVEL", "LEVEL", "SINCE", "level_of", "lowest_level", "require_known"]
+
+# Of this version.
+LEVEL: Final = 2
+
+# Of a session that said none.
+FIRST_LEVEL: Final = 1
+
+# The level from which on a kind is known; kinds that are not listed are of the first.
+SINCE: Final[Mapping[str, int]] = {
+    "replica_invited": 2,
+    "invitation_redeemed": 2,
+    "invitation_ended": 2,
+    "replica_removed": 2,
+}
+
+
+def level_of(event: Event) -> int:
+    """The level that a version must have to know this kind of event."""
+    return SINCE.get(event.WhichOneof("kind") or "", FIRST_LEVEL)
+
+
+def lowest_level(sessions: "Sessions", members: "Membership") -> int:
+    """Of the sessions that have not ended; LEVEL if there are none."""
+    levels = (_level(members.replicas.get(owner)) for owner in sessions.values())
+    return min(levels, default=LEVEL)
+
+
+def _level(replica: "KnownReplica | None") -> int:
+    return FIRST_LEVEL if replica is None else max(replica.level, FIRST_LEVEL)
+
+
+def require_known(events: Iterable[Event], sessions: "Sessions", members: "Membership") -> None:
+    """Check that every session that goes on knows the kinds of these events.
+
+    Raises:
+        ReplicaTooOld: one does not.
+    """
+    needed = max(map(level_of, events), default=FIRST_LEVEL)
+    if needed == FIRST_LEVEL or lowest_level(sessions, members) >= needed:
+        return
+    known = members.replicas
+    old = {each for each in sessions.values() if _level(known.get(each)) < needed}
+    versions = {each: known[each].version if each in known else "" for each in sorted(old)}
+    raise ReplicaTooOld(versions)

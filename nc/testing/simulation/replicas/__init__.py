@@ -1,1 +1,0 @@
-"""Several servers on one log that others keep: simulated, with everything that can go wrong."""

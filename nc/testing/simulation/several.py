@@ -1,0 +1,138 @@
+"""What several servers on one log have in common: the log, their lines, and what is wrong now."""
+
+import asyncio
+import ssl
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from nc.clock import Clock, now_utc
+from nc.domain.levels import LEVEL
+from nc.pki.certificates import REPLICA_ORGANIZATION
+from nc.secrets import new_serial
+from nc.server.parts import Cluster as ClusterParts
+from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.lines import Lines, SimulatedLine
+from nc.testing.simulation.messages import Message
+from nc.testing.simulation.network import Network
+from nc.testing.simulation.shared_log import LogView, SharedLog, Trouble
+from nc.testing.targets.server import authorities
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.cluster import Cluster
+
+SERVERS: Final = 3
+
+# So long after something was wrong commands may be refused, and a server be taken for lost.
+AFTER_S: Final = 25.0
+
+_RATES: Final = (0.97, 0.06)  # the slowest clock, and how much faster the fastest is
+_AHEAD_S: Final = 1000.0
+
+
+class Several:
+    """Those of one cluster.
+
+    Attributes:
+        log: what is true; each server has a view of it.
+        lines: what the servers say to each other.
+        levels: of the servers' versions, from their next starts on.
+        last_epoch: of the leaders that have acknowledged anything.
+        is_rewound: the log has lost events.
+    """
+
+    def __init__(self, cluster: "Cluster", network: Network) -> None:
+        chance = SeededRandom(("several", cluster.plan.seed))
+        self.log = SharedLog(chance, network.is_cut_off)
+        self.lines = Lines(
+            chance, network.is_cut_off, lambda: self.log.troubles[Trouble.LATE_LINES] > 0
+        )
+        self.levels = [LEVEL] * SERVERS
+        self.last_epoch = 0
+        self.is_rewound = False
+        self._now_s = asyncio.get_running_loop().time
+        self._wrong = 0
+        self._settled_at_s = 0.0
+        self._apart: Counter[str] = Counter()
+        self._apart_until_s: dict[str, float] = {}
+
+    def is_wrong(self, by: int, *apart: str) -> None:
+        """Count one more thing that is wrong (1), or one less (-1).
+
+        Args:
+            by: what to count.
+            apart: the names of servers that are out of touch for it.
+        """
+        self._wrong += by
+        for name in apart:
+            self._apart[name] += by
+        self.was_wrong(*apart)
+
+    def was_wrong(self, *apart: str) -> None:
+        """Something was wrong until now."""
+        self._settled_at_s = self._now_s() + AFTER_S
+        self._apart_until_s.update(dict.fromkeys(apart, self._settled_at_s))
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something is wrong, or was just now."""
+        return self._wrong > 0 or self._now_s() < self._settled_at_s
+
+    def is_in_touch(self, name: str) -> bool:
+        """Whether a server has been in touch for a while."""
+        return not self._apart[name] and self._apart_until_s.get(name, 0.0) < self._now_s()
+
+    def may_go_on(self, ip: str) -> bool:
+        """Whether the server at an address has read what the log has."""
+        return not self.is_rewound and ip not in self.log.forked_after
+
+    def rewind(self, count: int, *, appended: bool) -> None:
+        """Lose the last messages; `appended`: others have appended since."""
+        self.is_rewound = True
+        self.log.rewind(count)
+        for number in range(count + 1 if appended else 0):
+            self.log.messages.append(Message("somebody", number, b"", 0, b""))
+
+    def parts(self, view: LogView, ip: str, clock: Clock) -> ClusterParts:
+        """By which a server is one of them, with the mesh of their hubs."""
+        secrets = self.log.chance
+
+        def context(session: str) -> "PeerContext":
+            now, serial = now_utc(clock), new_serial(secrets)
+            issued = authorities().network.issue_client(session, REPLICA_ORGANIZATION, now, serial)
+            return PeerContext.showing(issued.certificate_pem)
+
+        return ClusterParts(
+            lambda: view.records,
+            lambda address: SimulatedLine(self.lines, ip, address.partition(":")[0]),
+            context,
+        )
+
+
+class PeerContext(ssl.SSLContext):
+    """Of a connection to another server; no byte goes through it.
+
+    Attributes:
+        shown: the certificate, DER.
+    """
+
+    shown: bytes
+
+    @classmethod
+    def showing(cls, certificate_pem: bytes) -> "PeerContext":
+        context = cls(ssl.PROTOCOL_TLS_CLIENT)
+        context.shown = ssl.PEM_cert_to_DER_cert(certificate_pem.decode("ascii"))
+        return context
+
+
+class DriftingClock:
+    """A server's clock: NTP sets it right, and what it measures goes a little too fast or slow."""
+
+    def __init__(self, clock: Clock, chance: SeededRandom) -> None:
+        slowest, spread = _RATES
+        self.now_ns = clock.now_ns
+        self._measured_ns = clock.monotonic_ns
+        self._rate = slowest + spread * chance.random()
+        self._ahead_ns = round(_AHEAD_S * chance.random() * 1e9)
+
+    def monotonic_ns(self) -> int:
+        return round(self._measured_ns() * self._rate) + self._ahead_ns

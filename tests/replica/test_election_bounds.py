@@ -1,0 +1,85 @@
+"""Elections at their bounds: when a replica stands, how long it is quiet then, and who is lost."""
+
+import pytest
+from rpds import HashTrieMap
+
+from nc.domain.leadership import NO_LEADER, Leader
+from nc.replica.leadership import LOST_AFTER_LOOKS, SILENCE_S, Candidate, Silences
+from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
+
+OTHER, OWN = Leader("other", 1), Leader("before", 1)
+ALONE = HashTrieMap({"own": "r"})
+TWO = ALONE.insert("other", "r2")
+BEGAN, HEARD = 10 * NS, 20 * NS
+
+
+def ns(seconds: float) -> int:
+    return round(seconds * NS)
+
+
+def candidate(first: Leader = NO_LEADER, session: str = "own") -> Candidate:
+    """Of the replica `r`, which has heard the leader once."""
+    made = Candidate("r", session, BEGAN, first)
+    assert made.heard_ns == BEGAN
+    made.heard(HEARD)
+    made.heard(BEGAN)
+    return made
+
+
+def test_a_leader_that_goes_on_has_to_be_silent() -> None:
+    """For longer if it does not know of us; and nobody acknowledges before that is over."""
+    longest = max(QUIET_S, SILENCE_S)
+    assert candidate().stands_ns(OTHER, TWO) == HEARD + ns(SILENCE_S)
+    assert candidate().quiet_until_ns(OTHER, TWO) == HEARD + ns(longest)
+    restarted = candidate(session="new")
+    assert restarted.stands_ns(OTHER, TWO) == HEARD + ns(SILENCE_S)
+    others = TWO.remove("own")
+    assert restarted.stands_ns(OTHER, others) == HEARD + ns(NEWCOMER_S)
+    assert restarted.quiet_until_ns(OTHER, others) == HEARD + ns(NEWCOMER_S)
+
+
+@pytest.mark.parametrize(
+    ("first", "begun", "leader", "sessions"),
+    [
+        (NO_LEADER, "", NO_LEADER, TWO),  # there was none
+        (OTHER, "", OTHER, ALONE),  # it led before this one began, and its session is over
+        (NO_LEADER, "other", OTHER, ALONE),  # its session began, and is over
+        (NO_LEADER, "", OWN, TWO.insert("before", "r")),  # this very replica, before a restart
+    ],
+)
+def test_a_leader_that_has_ended_is_replaced_at_once(
+    first: Leader, begun: str, leader: Leader, sessions: "HashTrieMap[str, str]"
+) -> None:
+    """Its followers have their leases all the same, if it had any."""
+    made = candidate(first)
+    if begun:
+        made.begun(begun)
+    assert made.stands_ns(leader, sessions) == HEARD
+    quiet = HEARD + ns(QUIET_S) if leader != NO_LEADER and len(sessions) > 1 else 0
+    assert made.quiet_until_ns(leader, sessions) == quiet
+
+
+def test_a_leader_that_has_not_begun_its_session_goes_on() -> None:
+    """It was elected since this one follows the log."""
+    assert candidate().stands_ns(OTHER, ALONE) == HEARD + ns(SILENCE_S)
+    assert candidate(first=OWN).stands_ns(OTHER, ALONE) == HEARD + ns(SILENCE_S)
+
+
+def test_an_attempt_is_postponed() -> None:
+    """Never to an earlier time."""
+    made = candidate()
+    made.postpone(HEARD + ns(100))
+    made.postpone(HEARD + ns(50))
+    assert made.stands_ns(OTHER, TWO) == HEARD + ns(100)
+    assert Candidate("r", "own", BEGAN, OTHER).stands_ns(OTHER, ALONE) == BEGAN
+
+
+def test_who_is_silent_in_so_many_looks_is_lost() -> None:
+    """And stays so until it is heard; a session that has ended is forgotten."""
+    silences = Silences()
+    for _ in range(LOST_AFTER_LOOKS - 1):
+        assert silences.look(TWO, "own", set()) == []
+    assert silences.look(TWO, "own", set()) == ["other"]
+    assert silences.look(TWO, "own", set()) == ["other"]
+    assert silences.look(ALONE, "own", set()) == []
+    assert silences.look(TWO, "own", set()) == []

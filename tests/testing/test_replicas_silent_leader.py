@@ -1,0 +1,33 @@
+"""A leader that says nothing any more, as one that is paused: the others go on without it."""
+
+import pytest
+
+from nc.rpc.replication import following
+from nc.rpc.replication.following import Following
+from nc.testing.contract.judgement import Breach, judge
+from nc.testing.contract.laws import CLUSTER_LAWS
+from nc.testing.contract.laws.cluster import NOT_LOST
+from nc.testing.simulation.actions import Plan
+from nc.testing.simulation.playing import play
+from nc.testing.simulation.quarrels import Ask, SilenceLeader
+
+
+def breaches(seed: int) -> list[Breach]:
+    """Of a life in which the leader is silent for 12 s, while clients ask."""
+    actions = (Ask(5_000, 60), SilenceLeader(40_000, 12), Ask(60_000, 5))
+    plan = Plan(seed, "10.1.1.1/24", is_shared=True, actions=actions)
+    return judge(play(plan), CLUSTER_LAWS).breaches
+
+
+def test_nobody_else_is_lost_when_the_leader_falls_silent() -> None:
+    """Another one is elected, and whoever is in touch with it is never taken for lost."""
+    assert breaches(1) == []
+
+
+def test_a_follower_that_waits_for_the_silent_leader_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that calls it anew, and does not leave it when another one is elected."""
+    monkeypatch.setattr(Following, "ahead", lambda _: None)
+    monkeypatch.setattr(following, "_CONNECT_S", 1e9)
+    assert NOT_LOST in {breach.law for breach in breaches(1)}
