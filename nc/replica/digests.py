@@ -15,7 +15,7 @@ from nc.domain.events import Event
 from nc.domain.replicas import RecordDigest
 from nc.domain.state import State
 from nc.replica.batch import Origin
-from nc.replica.errors import OutcomeOpen, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import NotLeading, OutcomeOpen, Stopping, Unwritable, WriteRefused
 
 # A digest is due after max(256, 0.8 entries) events; that bounds the cost at 1.25 entries an event
 # (some 3 µs), however large the cluster is. A factor of 1 would be too large: a cluster that only
@@ -74,5 +74,6 @@ class Digests:
             await asyncio.sleep(_PAUSE_S)
         command = RecordDigest(state.seq, joined(summands).hex())
         origin = Origin("system", "digest", f"digest-{state.seq}")
-        with suppress(WriteRefused, OutcomeOpen, Stopping, Unwritable):  # the replica reports it
+        # the replica reports it; of several, another may have been elected, which records its own
+        with suppress(WriteRefused, OutcomeOpen, Stopping, Unwritable, NotLeading):
             await self._submit(command, origin, internal=True)

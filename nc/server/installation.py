@@ -24,6 +24,7 @@ from nc.errors import ConfigError
 from nc.hub.limits import Limits
 from nc.net import sockets
 from nc.replica.appends import in_thread
+from nc.replica.errors import Unwritable
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
@@ -36,6 +37,7 @@ from nc.server.first_start import Start
 from nc.server.logs import Opening, open_log
 from nc.server.memory import GIVE_BACK
 from nc.server.newcomer import require_finished
+from nc.server.own_changes import NOT_NOW
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
@@ -233,7 +235,8 @@ def _rpc_ports(
 
 async def _reload(renew: Callable[[], Awaitable[None]], server: Server) -> None:
     await renew()
-    await server.record_installed()
+    with contextlib.suppress(*NOT_NOW, Unwritable):  # the next renewal records it
+        await server.record_installed()
 
 
 async def _renew(

@@ -22,11 +22,8 @@ from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
 from nc.replica.errors import (
     NotCurrent,
-    NotLeading,
-    OutcomeOpen,
     Stopping,
     Unwritable,
-    WriteRefused,
 )
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
@@ -44,7 +41,7 @@ from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.losses import Losses
 from nc.server.own_addresses import OwnAddresses
-from nc.server.own_changes import OwnChanges
+from nc.server.own_changes import NOT_NOW, OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
 from nc.server.standing import why_it_ends
@@ -61,7 +58,7 @@ _AGAIN_S: Final = 0.5
 _LEAVE_S: Final = 5.0
 
 # What a change of the server's own may fail with for now.
-_PASSING: Final = (DomainError, NotLeading, WriteRefused, OutcomeOpen, Stopping)
+_PASSING: Final = (DomainError, *NOT_NOW, Stopping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,7 @@ class Membership:
             try:
                 await self._wiring.own_changes.submit(start, "start")
                 await self.record_installed("start")
-            except (NotLeading, WriteRefused, OutcomeOpen):
+            except NOT_NOW:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 break

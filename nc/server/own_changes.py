@@ -6,11 +6,17 @@ from typing import Final
 
 from eventlog.api import Limits
 from nc.domain.decide import Command
+from nc.domain.errors import SessionEnded
 from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import DropSome, StartReplica, StopReplica
 from nc.replica.batch import Origin
+from nc.replica.errors import NotLeading, OutcomeOpen, WriteRefused
 from nc.replica.replica import Replica
 from nc.secrets import RequestIds
+
+# What a change of the server's own may fail with for now; whoever leads later wants it again. Any
+# of several servers may be replaced, or taken for lost, between two steps.
+NOT_NOW: Final = (NotLeading, SessionEnded, WriteRefused, OutcomeOpen)
 
 # What the end of a link takes in a record, at the most.
 DROP_BYTES: Final = 512

@@ -19,8 +19,9 @@ from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
 from nc.domain.replica_errors import ReplicaTooOld
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.replica.errors import OutcomeOpen, Replaced, Unwritable, WriteRefused
+from nc.replica.errors import Replaced, Unwritable
 from nc.replica.replica import Replica
+from nc.server.own_changes import NOT_NOW
 from nc.server.parts import PASSING_FAILURES, Job
 
 # One sweep takes some milliseconds; a million tokens are swept in ten minutes of the day that
@@ -52,7 +53,7 @@ async def _run(job: Job, logger: FilteringBoundLogger, failing: Failing) -> bool
         failing.pop(job.name, None)
     except Unwritable:  # `report_failure` reports it
         return False
-    except (WriteRefused, OutcomeOpen):  # `report_lack` reports it
+    except NOT_NOW:  # `report_lack` reports what is lacking
         return True
     except PASSING_FAILURES as error:
         failing[job.name] = str(error)
@@ -114,12 +115,12 @@ class Sweep:
 
     async def sweep(self) -> None:
         """Sweep once."""
+        self._look_at_clock()  # also while another one decides: a step is doubted from then on
         if not self._decides():
             return
         soonest_ms = await self._soonest_expiry_ms()
         now = now_ms(self._clock)
-        self._watch.look()
-        self._forget_watch.look()
+        self._look_at_clock()
         if self._watch.is_steady and has_passed(soonest_ms, now):
             await self._submit(ExpireNodes(now), "sweep")
         if self._forget_watch.is_steady:
@@ -129,6 +130,10 @@ class Sweep:
             if self._replica.state.membership.invitations:
                 with suppress(ReplicaTooOld):  # they are remembered until it is upgraded
                     await self._submit(ForgetInvitations(now), "sweep")
+
+    def _look_at_clock(self) -> None:
+        self._watch.look()
+        self._forget_watch.look()
 
     async def _soonest_expiry_ms(self) -> int:
         """When the first node that has a link expires; `NEVER` if none does.

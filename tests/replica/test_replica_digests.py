@@ -13,6 +13,8 @@ from nc.domain.evolve import evolve
 from nc.domain.replicas import RecordDigest
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
+from nc.replica.digests import Digests
+from nc.replica.errors import NotLeading
 from nc.replica.replica import DiskFull, Replica
 from tests.support.histories import NOW_MS, connect, disconnect, register
 from tests.support.replica_bench import (
@@ -147,3 +149,16 @@ async def test_a_stop_waits_for_no_digest() -> None:
             assert "digest" in {task.get_name() for task in asyncio.all_tasks()}
     assert "digest" not in {task.get_name() for task in asyncio.all_tasks()}
     assert log.last_seq == 20
+
+
+@on_a_loop
+async def test_a_leader_that_was_replaced_records_no_digest() -> None:
+    """It computed one while another was elected: that is no bug, and the other one does it."""
+
+    async def refuse(*_: object, **__: object) -> list[Event]:
+        raise NotLeading
+
+    digests = Digests(refuse)
+    digests.begin(State())
+    assert digests.recording is not None
+    await digests.recording

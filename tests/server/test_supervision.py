@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from nc.domain.errors import SessionEnded
+from nc.replica.errors import NotLeading, OutcomeOpen, WriteRefused
 from nc.server.certificates import Certificates
 from nc.server.installation import Tuning
+from nc.server.own_changes import NOT_NOW
+from nc.server.parts import Job
+from nc.server.tasks import Failing, repeat
 from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
@@ -91,6 +97,25 @@ async def test_a_bug_in_a_job_is_no_passing_failure(
     monkeypatch.setattr(Certificates, "renew", fail)
     with pytest.raises(Bug):
         await serve_on()
+
+
+async def test_a_change_that_is_refused_for_now_ends_no_job() -> None:
+    """The job runs again in its time, whatever became of this server's role meanwhile."""
+    refusals = [NotLeading(), SessionEnded(), WriteRefused("room"), OutcomeOpen()]
+    assert set(map(type, refusals)) == set(NOT_NOW)
+    is_done = asyncio.Event()
+
+    async def run() -> None:
+        if refusals:
+            raise refusals.pop()
+        is_done.set()
+
+    failing: Failing = {}
+    repeating = asyncio.create_task(repeat(Job("job", 0, run), structlog.get_logger(), failing))
+    done = asyncio.create_task(is_done.wait())
+    await asyncio.wait([repeating, done], return_when=asyncio.FIRST_COMPLETED)
+    assert (is_done.is_set(), repeating.done(), failing) == (True, False, {})
+    repeating.cancel()
 
 
 def test_the_program_ends_with_exit_code_1(tmp_path: Path) -> None:

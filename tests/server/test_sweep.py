@@ -62,6 +62,25 @@ async def test_a_clock_that_has_just_jumped_drops_no_link(data_dir: Path) -> Non
             assert here.state(node) is expected
 
 
+async def test_a_new_leader_doubts_no_step_of_long_ago(data_dir: Path) -> None:
+    """It has looked at its clock while another one led, and drops at once who expires."""
+    clock = MovableClock()
+    async with cluster(data_dir, clock=clock, tuning=ONLY_OURS, plaintext=True) as here:
+        leads = False
+        sweep = Sweep(here.replica, here.server.server.submit, clock, lambda: leads).sweep
+        node = await here.enrol()
+        await here.connect(node)
+        await here.expire(node, now_ms(clock) // 1000 + 500)
+        clock.stepped_ms = 7200_000
+        await sweep()
+        clock.ahead_ms = 61_000
+        await sweep()
+        assert here.state(node) is CONNECTED  # the other one has that to do
+        leads = True
+        await sweep()
+        assert here.state(node) is IDLE
+
+
 async def test_an_invitation_is_remembered_while_an_older_server_runs(data_dir: Path) -> None:
     """Which could not read that it is forgotten: the sweep goes on without, and ends nothing."""
     clock = MovableClock()
