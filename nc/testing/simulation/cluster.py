@@ -115,6 +115,12 @@ class Cluster:
         """Whether a server finds its log damaged."""
         return any(site.cannot_start for site in self.sites)
 
+    @property
+    def lacks_members(self) -> bool:
+        """Whether no server that serves is one that the log knows: others wait longer to lead."""
+        sessions = self.state.sessions
+        return all(server.replica.session not in sessions for server in self.servers)
+
     def site_of(self, replica: int) -> Site:
         """The server that an action names; the only one if there is one."""
         return self.sites[replica % len(self.sites)]

@@ -232,4 +232,6 @@ class Site:
             return True
         if self._several is not None and self._several.is_unsettled:
             return True
+        if self._several is not None and self._cluster.lacks_members:
+            return True
         return self.data.disk.is_full or server.replica.lacking.is_set()
