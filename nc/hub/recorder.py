@@ -87,12 +87,12 @@ class LinkRecorder:
         """Record that the node is IDLE, unless it has a newer link.
 
         Waits while the log lacks something. If it cannot be written any more, nothing is recorded:
-        the next start does it.
+        the next start does it. If this server was lost meanwhile, so is the link.
         """
         if not link.is_accepted:
             return
         command = DropLink(link.node_id, link.link_id, reason)
-        with suppress(Stopping, Unwritable):
+        with suppress(Stopping, Unwritable, SessionEnded):
             while True:
                 try:
                     await self._submit(link, command, internal=True)

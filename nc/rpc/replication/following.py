@@ -17,6 +17,7 @@ from nc.replica.errors import (
     NotLeading,
     OutcomeOpen,
     Stopping,
+    Unwritable,
     WriteRefused,
 )
 from nc.replica.leases import Granted
@@ -46,7 +47,9 @@ _INSIST_S: Final = 0.5
 # Nodes that wait, in one message: some 100 KB.
 _MOST_WAITING: Final = 500
 
-_NOT_TRIED: Final = (NotLeading.__name__, NotCurrent.__name__)
+# By refusals of the leader that concern itself: another one will make the change, or it may have.
+_NOT_TRIED: Final = (NotLeading.__name__, NotCurrent.__name__, Stopping.__name__)
+_OPEN: Final = Unwritable.__name__
 
 
 class Following:
@@ -162,6 +165,8 @@ class Following:
         while True:
             try:
                 response = await self.forward(request, FORWARD_S)
+                if response.refusal.kind == _OPEN:
+                    raise LeaderLost  # as if it had not answered
                 if response.refusal.kind:
                     raise error_of(response.refusal)
             except (WriteRefused, OutcomeOpen):

@@ -1,0 +1,77 @@
+"""A follower's changes while its leader ends, or has taken it for lost."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from nc.clock import SystemClock
+from nc.domain.errors import SessionEnded
+from nc.domain.events import pb as events
+from nc.domain.links import DropLink
+from nc.hub.recorder import LinkRecorder
+from nc.hub.session import Session
+from nc.pb.replica.v1 import replication_pb2 as pb
+from nc.replica.errors import OutcomeOpen, Stopping, Unwritable
+from nc.replica.peers import Peer, Peers
+from nc.replica.replica import Replica
+from nc.replica.role import Role
+from nc.replica.waiting import WaitingNodes
+from nc.rpc.replication.changes import refusal_of
+from nc.rpc.replication.following import Following
+from tests.support.replica_bench import ORIGIN, on_a_loop
+
+CLOSED = events.STATE_CHANGE_REASON_LINK_CLOSED
+DROP = DropLink("node", "link", CLOSED)
+
+
+class Refusing:
+    """A line to a leader that refuses with these errors, one after the other, and then does it."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    async def forward(self, _request: pb.ForwardRequest, _timeout_s: float) -> pb.ForwardResponse:
+        refusal = refusal_of(self.errors.pop(0)) if self.errors else pb.Refusal()
+        return pb.ForwardResponse(refusal=refusal)
+
+
+def following_by(line: Refusing) -> Following:
+    replica = SimpleNamespace(
+        session="s", leads=False, state=SimpleNamespace(seq=0), observe=lambda _: None
+    )
+    role: Any = SimpleNamespace(replica=replica)
+    opened: Any = lambda _: line  # noqa: E731 - typed
+    following: Any = Following(
+        cast(Role, role), Peers(), lambda: Peer("", 0), opened, SystemClock(), WaitingNodes()
+    )
+    following._line = line
+    return cast(Following, following)
+
+
+@on_a_loop
+async def test_the_end_of_a_link_outlives_a_leader_whose_log_fails_or_that_stops() -> None:
+    """It is the leader's log, and not this server's: another leader is asked."""
+    line = Refusing(Unwritable(), Stopping(), Unwritable())
+    await following_by(line).change(DROP, ORIGIN, insist=True)
+    assert line.errors == []
+
+
+@on_a_loop
+async def test_whether_a_leader_did_it_whose_log_fails_is_open() -> None:
+    """A change that is not insisted on says so."""
+    with pytest.raises(OutcomeOpen):
+        await following_by(Refusing(Unwritable())).change(DROP, ORIGIN, insist=False)
+
+
+@on_a_loop
+async def test_a_link_of_a_server_that_was_lost_has_ended_with_it() -> None:
+    """There is nothing to record any more."""
+
+    async def submit(*_: object, **__: object) -> None:
+        raise SessionEnded
+
+    replica, waiting = cast(Replica, SimpleNamespace(submit=submit)), WaitingNodes()
+    recorder = LinkRecorder(replica, SystemClock(), waiting, 0)
+    link: Any = SimpleNamespace(node_id="node", link_id="link", is_accepted=True)
+    await recorder.end(cast(Session, link), CLOSED)
