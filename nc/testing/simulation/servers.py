@@ -185,5 +185,5 @@ class SimulatedServer(LocalServer):
             error = sys.exc_info()[1] or fields.get("exc_info")
             what = f"{event}: {fields.get('message') or repr(error)}"
             self._cluster.saw(NOTHING_CRASHES, what, holds=False)
-        if event == log_events.REPLICA_LOST:
+        if event == log_events.REPLICA_LOST and self.replica.leads:  # others may read it much later
             self._cluster.lost(fields["session"])
