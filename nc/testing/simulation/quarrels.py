@@ -169,8 +169,7 @@ class SilenceLeader(Action):
 
 
 def _leads(site: "Site") -> bool:
-    membership = None if site.server is None else site.server.server.membership
-    return membership is not None and membership.leads
+    return site.server is not None and site.server.leads
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,12 @@ class SimulatedServer(LocalServer):
     def methods(self) -> Methods:
         return self.server.methods
 
+    @property
+    def leads(self) -> bool:
+        """Whether it leads others, as far as it knows."""
+        membership = self.server.membership
+        return membership is not None and membership.leads
+
     def _watch_acknowledgements(self) -> None:
         """See that they come from one leader after the other."""
         replica: Any = self.replica
@@ -185,5 +191,5 @@ class SimulatedServer(LocalServer):
             error = sys.exc_info()[1] or fields.get("exc_info")
             what = f"{event}: {fields.get('message') or repr(error)}"
             self._cluster.saw(NOTHING_CRASHES, what, holds=False)
-        if event == log_events.REPLICA_LOST and self.replica.leads:  # others may read it much later
+        if event == log_events.REPLICA_LOST and self.leads:  # others may read it much later
             self._cluster.lost(fields["session"])
