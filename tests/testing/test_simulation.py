@@ -61,6 +61,10 @@ RARE = {
     "a full disk loses the record of a link s end",
 }
 
+# A link has to end at a follower while the log is busy for long, which hundreds of trials do not
+# draw: the situation of that name in `FOUND_IN_CLUSTERS` finds it.
+BY_SITUATION = {"a refused end of a link is not asked for again"}
+
 # Of the bugs that take several servers, those that the default suite looks for: trials are longer.
 IN_SHORT = {
     "a packet is passed on to where its node has gone",
@@ -77,7 +81,7 @@ A_DAY_OF_ACTIONS = 8000  # one comes some 11 s after the other
 FEW_ACTS = draw(3, 8, is_shared=True)
 
 BY_NAME = {bug.name: bug for bug in CLUSTER_BUGS}
-SEVERAL = [bug.name for bug in CLUSTER_BUGS if bug.is_shared]
+SEVERAL = [bug.name for bug in CLUSTER_BUGS if bug.is_shared and bug.name not in BY_SITUATION]
 
 
 def judged(chronicle: Chronicle) -> Judgement:
@@ -169,6 +173,11 @@ FOUND_IN_CLUSTERS = {
 }
 
 
+def test_each_bug_that_no_search_finds_has_its_situation() -> None:
+    """Which finds it: see below."""
+    assert {name for name, _, _ in FOUND_IN_CLUSTERS.values()} >= BY_SITUATION
+
+
 @pytest.mark.parametrize("situation", FOUND_IN_CLUSTERS)
 def test_a_situation_that_broke_a_law_keeps_it(
     situation: str, monkeypatch: pytest.MonkeyPatch
@@ -228,7 +237,7 @@ def test_another_seed_is_another_history() -> None:
     assert fingerprint(play(plan)) != fingerprint(play(plan._replace(seed=4)))
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - RARE - {*SEVERAL}))
+@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - RARE - BY_SITUATION - {*SEVERAL}))
 def test_a_planted_bug_of_a_cluster_is_found(name: str) -> None:
     """A search of some trials breaks a law."""
     require_found(BY_NAME[name], look_for(BY_NAME[name], seed=0))
@@ -281,7 +290,7 @@ def test_every_planted_bug_of_a_cluster_is_shown_in_a_few_acts(
 ) -> None:
     """From any seed each is found, and shrunk."""
     clock = SystemClock()
-    for bug in CLUSTER_BUGS:
+    for bug in (bug for bug in CLUSTER_BUGS if bug.name not in BY_SITUATION):
         for seed in (1000, 2000, 3000):
             begun_ns = clock.monotonic_ns()
             report = look_for(bug, seed, examples=MOST_TRIALS_WITH_LUCK, shrinks=150)
