@@ -4,17 +4,20 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import structlog
 
 from nc.domain.errors import SessionEnded
-from nc.replica.errors import NotLeading, OutcomeOpen, WriteRefused
+from nc.replica.errors import NotLeading, OutcomeOpen, Unwritable, WriteRefused
+from nc.server import installation
 from nc.server.certificates import Certificates
 from nc.server.installation import Tuning
 from nc.server.own_changes import NOT_NOW
 from nc.server.parts import Job
+from nc.server.server import Server
 from nc.server.tasks import Failing, repeat
 from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
@@ -116,6 +119,21 @@ async def test_a_change_that_is_refused_for_now_ends_no_job() -> None:
     await asyncio.wait([repeating, done], return_when=asyncio.FIRST_COMPLETED)
     assert (is_done.is_set(), repeating.done(), failing) == (True, False, {})
     repeating.cancel()
+
+
+@pytest.mark.parametrize("refusal", [SessionEnded(), Unwritable(), WriteRefused("room")])
+async def test_a_reload_uses_what_cannot_be_recorded_now(refusal: Exception) -> None:
+    """The next renewal records it; and the program goes on to listen to SIGHUP."""
+    renewed = asyncio.Event()
+
+    async def renew() -> None:
+        renewed.set()
+
+    async def refuse() -> None:
+        raise refusal
+
+    await installation._reload(renew, cast(Server, SimpleNamespace(record_installed=refuse)))
+    assert renewed.is_set()
 
 
 def test_the_program_ends_with_exit_code_1(tmp_path: Path) -> None:
