@@ -43,6 +43,8 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed  # noqa: S311
     print(f"seed {seed}", flush=True)
+    if arguments.folder is not None:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="nc-drill-", dir=arguments.folder)).absolute()
     size = Size(arguments.agents, arguments.workers, arguments.pause, arguments.rate)
     with Lab(addresses(size.agents)) as lab, inside(lab, CLIENTS):
