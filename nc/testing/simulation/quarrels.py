@@ -34,12 +34,12 @@ class TroubleAll(Action):
         if several is None:
             return
         on.cluster.note(f"for {self.for_s} s {self.kind.value}")
-        several.is_wrong(1)
+        several.count_fault(1)
         several.log.troubles[self.kind] += 1
 
         def mend() -> None:
             several.log.troubles[self.kind] -= 1
-            several.is_wrong(-1)
+            several.count_fault(-1)
 
         on.until(self.for_s, mend)
 
@@ -76,7 +76,7 @@ class ResetLines(Action):
         several, site = on.cluster.several, on.cluster.site_of(self.replica)
         if several is not None:
             on.cluster.note(f"connections of {site.name} are reset, and it does not know")
-            several.was_wrong(site.name)
+            several.begin_to_settle(site.name)
             several.lines.reset(site.ip)
 
 
@@ -161,14 +161,14 @@ def _cut_off(
     if several is None:
         return
     cluster.note(f"for {for_s} s {what}")
-    several.is_wrong(1, *apart)
+    several.count_fault(1, *apart)
     for each in ways:
         cluster.network.cut_off(each)
 
     def mend() -> None:
         for each in ways:
             cluster.network.mend(each)
-        several.is_wrong(-1, *apart)
+        several.count_fault(-1, *apart)
 
     on.until(for_s, mend)
 
@@ -221,5 +221,5 @@ class ForkLog(Action):
         several, site = on.cluster.several, on.cluster.site_of(self.replica)
         if several is not None:
             on.cluster.note(f"{site.name} is given other bytes of the log")
-            several.is_wrong(1, site.name)
+            several.count_fault(1, site.name)
             several.log.forked_after[site.ip] = len(several.log.messages)
