@@ -273,8 +273,8 @@ def test_a_law_is_left_out_for_a_reason_only() -> None:
     assert all_of_them - here == NOT_IN_A_CLUSTER.keys()
 
 
-def test_agents_come_to_either_server() -> None:
-    """Where two share a log, both have links, and a node's next one is at either."""
+def test_agents_come_to_several_servers() -> None:
+    """Where several share a log, two at least have links, and some node has links at both."""
     lines = play(draw(3, is_shared=True)).lines
     reached = [line.partition(" s  ")[2] for line in lines if "is connected as" in line]
     nodes_at = {

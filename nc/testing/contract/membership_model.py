@@ -20,7 +20,7 @@ _HOUR_S: Final = 3600
 
 
 class Joined(NamedTuple):
-    """Who redeemed an invitation; "": nobody."""
+    """Who redeemed an invitation; "": it was not redeemed."""
 
     machine: str = ""
     replica: str = ""

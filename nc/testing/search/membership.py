@@ -55,7 +55,7 @@ class MembershipWorkload(EnrolmentWorkload):
             self.perform(each)
 
     def an_operator_s_certificate_ends(self) -> None:
-        """It opens nothing then, has no name, and its administrator was the last but one."""
+        """Then it is refused, its name is unknown, and it is not counted as an administrator's."""
         issue = adm.IssueOperator(self.fresh("operator"), ADMIN, lifetime_s=_LIFETIME_S)
         self.perform(issue)
         self.wait(_LIFETIME_S * 1000 + self.pick((0, -1, 1)))
@@ -66,7 +66,7 @@ class MembershipWorkload(EnrolmentWorkload):
             self.perform(adm.RevokeOperator(ADMIN))
 
     def a_server_is_not_upgraded(self) -> None:
-        """Nobody is invited or removed until it is."""
+        """No server is invited or removed until the old one is upgraded."""
         invite = mem.Invite(self.fresh("invitation"))
         listed, removed = mem.ListReplicas(), mem.RemoveReplica(invite.invitation)
         for each in (invite, mem.StartOther(_OTHER, is_old=True), removed, listed):
@@ -93,7 +93,7 @@ class MembershipWorkload(EnrolmentWorkload):
         self._server_is_removed(join)
 
     def _invitation_ends(self, join: mem.Join) -> None:
-        """And is forgotten a day later."""
+        """The invitation ends, and is forgotten a day later."""
         if Ability.CLOCK in self._has:
             self.wait(_LIFETIME_S * 1000)
             self.perform(join)

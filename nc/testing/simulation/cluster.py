@@ -30,10 +30,10 @@ from nc.testing.simulation.crowd import NOT_DONE, Crowd
 from nc.testing.simulation.log_review import (
     GivenAddress,
     compare_addresses,
-    look_for_lies,
+    look_for_appends_of_others,
     look_for_stale_answers,
     look_for_unknown_kinds,
-    look_for_usurpers,
+    look_for_wrong_outcomes,
     read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
@@ -254,9 +254,9 @@ class Cluster:
                 self.saw(STARTS, f"{damaged}", holds=False)
             else:
                 look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
-                look_for_lies(chronicle, self.refused, self.acknowledged)
+                look_for_wrong_outcomes(chronicle, self.refused, self.acknowledged)
         if self.several is not None:
-            look_for_usurpers(chronicle, self.several.log.messages)
+            look_for_appends_of_others(chronicle, self.several.log.messages)
             look_for_unknown_kinds(chronicle, self.several.log.messages)
         else:
             files = {str(path): bytes(data) for path, data in self.sites[0].data.disk.files()}

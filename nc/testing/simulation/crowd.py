@@ -1,4 +1,4 @@
-"""Many clients, who ask any of several servers again and again, and check the answers."""
+"""Clients that call any of several servers again and again, and check the answers."""
 
 import asyncio
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class _Node:
 
 
 class Crowd:
-    """The clients, and what they know; they keep it while nobody asks."""
+    """The clients, and what they know, which they keep from one run to the next."""
 
     def __init__(self, cluster: "Cluster") -> None:
         self._cluster = cluster
@@ -50,7 +50,7 @@ class Crowd:
         self._bootstrap = ""
 
     async def run(self) -> None:
-        """All of them, until cancelled."""
+        """Run all clients, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(_CLIENTS):
                 group.create_task(self._run())

@@ -1,4 +1,4 @@
-"""What servers say to each other, without sockets: late, not at all, or one way only."""
+"""Messages of servers to each other, without sockets: late, not at all, or one way only."""
 
 import asyncio
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def way(source: str, destination: str) -> str:
 
 
 class Lines:
-    """All of them.
+    """The lines of one cluster.
 
     Args:
         is_cut_off: whether nothing comes through on a way.
@@ -63,13 +63,13 @@ class Lines:
         self._chance = chance
 
     async def carry(self, source: str, destination: str) -> None:
-        """Be on the way; what is cut off waits, as TCP sends it again."""
+        """Wait as long as a message takes; on a way that is cut off, until it is mended."""
         latency_s = _LATE_S if self._are_late() else LATENCY_S
         await asyncio.sleep(latency_s * self._chance.random())
         await self._pass(source, destination)
 
     async def connect(self, source: str, destination: str) -> None:
-        """Shake hands as TLS does: whoever is cut off says nothing to that, either."""
+        """Shake hands as TLS does: wait until both ways are open."""
         await self._pass(source, destination)
         await self._pass(destination, source)
 
@@ -78,7 +78,7 @@ class Lines:
             await asyncio.sleep(_LOOK_S)
 
     def reset(self, source: str) -> None:
-        """The lines of a caller end at their other ends; it is not told, and waits."""
+        """End the lines of a caller at their other ends; the caller is not told, and waits."""
         for line in self.open:
             if line.source == source:
                 line.reset()

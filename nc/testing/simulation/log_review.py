@@ -91,7 +91,7 @@ def _look_for_lost_links(chronicle: Chronicle, before: State, events: Sequence[E
             chronicle.saw(OWN_LINKS.name, sighting, holds=change.session not in sessions)
 
 
-def look_for_usurpers(chronicle: Chronicle, messages: Sequence[Message]) -> None:
+def look_for_appends_of_others(chronicle: Chronicle, messages: Sequence[Message]) -> None:
     """Check that from one election to the next just the writer that was elected appends."""
     leader = ""
     for seq, writer, event in _events(messages):
@@ -174,7 +174,7 @@ class _Acknowledged:
         return self._seqs[bisect_right(self._ended, call.begun)]
 
 
-def look_for_lies(
+def look_for_wrong_outcomes(
     chronicle: Chronicle, refused: Collection[str], acknowledged: Collection[str]
 ) -> None:
     """Check that what was acknowledged is in the log, and what "changed nothing" is not."""

@@ -1,4 +1,4 @@
-"""What several servers on one log have in common: the log, their lines, and what is wrong now."""
+"""What several servers on one log share: the log, their lines, and the faults that last."""
 
 import asyncio
 import ssl
@@ -30,7 +30,7 @@ _AHEAD_S: Final = 1000.0
 
 
 class Several:
-    """Those of one cluster.
+    """What the servers of one cluster share.
 
     Attributes:
         log: what is true; each server has a view of it.
@@ -90,10 +90,10 @@ class Several:
         self.is_rewound = True
         self.log.rewind(count)
         for number in range(count + 1 if appended else 0):
-            self.log.messages.append(Message("somebody", number, b"", 0, b""))
+            self.log.messages.append(Message("another server", number, b"", 0, b""))
 
     def parts(self, view: LogView, ip: str, clock: Clock) -> ClusterParts:
-        """By which a server is one of them, with the mesh of their hubs."""
+        """What makes a server one of the cluster, with the mesh of the hubs."""
         secrets = self.log.chance
 
         def context(session: str) -> "PeerContext":

@@ -23,7 +23,7 @@ _NO_LOG_ID: Final = bytes(16)  # a log in memory has none
 
 
 class Simulation:
-    """Clusters, drawn from seeds; of two servers on one log, of one, or (None) either."""
+    """Clusters, drawn from seeds: of several servers on one log, of one, or (None) of either."""
 
     laws = CLUSTER_LAWS
     most_shrinks = SHRINKS

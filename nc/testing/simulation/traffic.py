@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Traffic:
-    """All of them.
+    """The packets of one cluster.
 
     Attributes:
         under_way: those that have not arrived, by number: from whose address to which.
