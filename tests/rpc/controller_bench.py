@@ -111,7 +111,7 @@ class Bench:
         return [str(event.WhichOneof("kind")) for event in events_in(self.log.read(after))]
 
 
-def _run(scenario: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
+def run(scenario: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
     async def play() -> Bench:
         bench = Bench(**options)
         bench.replica.start()

@@ -144,7 +144,7 @@ async def _succeed(_request: Any, _call: Any) -> pb.CheckConnResponse:
     return pb.CheckConnResponse(code="200", message="ok", connState=3)
 
 
-def _raising(error: Exception) -> Callable[[Any, Any], Awaitable[Any]]:
+def raising(error: Exception) -> Callable[[Any, Any], Awaitable[Any]]:
     async def operation(_request: Any, _call: Any) -> Any:
         token = TOKEN  # what a traceback with local variables would show
         raise error from (ValueError() if token else None)

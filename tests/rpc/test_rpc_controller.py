@@ -10,7 +10,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
 from nc.rpc.methods import methods_of
-from tests.rpc.controller_bench import CALL, MINUTE_MS, Bench, _run
+from tests.rpc.controller_bench import CALL, MINUTE_MS, Bench, run
 
 
 def test_a_bootstrap_token_ends_at_its_very_millisecond() -> None:
@@ -24,7 +24,7 @@ def test_a_bootstrap_token_ends_at_its_very_millisecond() -> None:
         with pytest.raises(errors.BootstrapTokenExpired, match="2030-01-02T03:07:05Z"):
             await bench.join(token)
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_token_that_never_expires_never_does() -> None:
@@ -35,7 +35,7 @@ def test_a_token_that_never_expires_never_does() -> None:
         bench.clock.now_ms += 9 * 365 * 24 * 60 * MINUTE_MS
         assert (await bench.join(token)).code == "200"
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_malformed_token_costs_what_an_unknown_one_does() -> None:
@@ -52,7 +52,7 @@ def test_a_malformed_token_costs_what_an_unknown_one_does() -> None:
                 await bench.join(token)
             assert bench.ids.hashed == before + 1
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_the_state_follows_the_link() -> None:
@@ -71,7 +71,7 @@ def test_the_state_follows_the_link() -> None:
         registered = bench.controller.get_registered_ip(request, CALL)
         assert pb.GetRegistedIpResponse.FromString(registered).ip == "10.1.1.3"
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_unregistering_a_connected_node_drops_frees_and_forgets() -> None:
@@ -91,7 +91,7 @@ def test_unregistering_a_connected_node_drops_frees_and_forgets() -> None:
         await bench.connect(newcomer)
         assert (await bench.ask(newcomer)).connState == 3
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> None:
@@ -109,7 +109,7 @@ def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> Non
         answer = await bench.ask(token)
         assert (answer.connState, answer.bindIp) == (-1, "10.1.1.3")
 
-    _run(scenario)
+    run(scenario)
 
 
 def _varint(number: int) -> bytes:
@@ -142,7 +142,7 @@ def test_an_expiry_of_more_than_32_bits_is_not_another_one(at_s: int, says: str)
             await operation(request, CALL)
         assert bench.events(after) == []
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_the_addresses_survive_the_log() -> None:
@@ -156,7 +156,7 @@ def test_the_addresses_survive_the_log() -> None:
         assert second.state.addresses.address_of(bench.ids.id_of(token)) == "10.1.1.3"
         await second.stop()
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
@@ -176,7 +176,7 @@ def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
         with pytest.raises(errors.BootstrapTokenUnknown):
             await bench.join("0" * 16)
 
-    _run(scenario)
+    run(scenario)
 
 
 def test_a_full_queue_refuses_at_once() -> None:
@@ -188,4 +188,4 @@ def test_a_full_queue_refuses_at_once() -> None:
         with pytest.raises(errors.NodeUnknown):
             await bench.ask("0" * 16)
 
-    assert _run(scenario, max_waiting_commands=0).events() == []
+    assert run(scenario, max_waiting_commands=0).events() == []

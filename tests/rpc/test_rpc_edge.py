@@ -23,14 +23,14 @@ from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Transport
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission
-from tests.rpc.edge_bench import EXPIRES_MS, NODE_ID, TOKEN, UUID, Bench, Context, Refused, _raising
+from tests.rpc.edge_bench import EXPIRES_MS, NODE_ID, TOKEN, UUID, Bench, Context, Refused, raising
 from tests.support.whole_server import MovableClock
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\xff" * 20, b"\x0b"])
 def test_bytes_that_are_no_request_are_400(data: bytes) -> None:
     """Not a message, or text that is not UTF-8: 400 in the response, and the operation not run."""
-    answer = Bench().call(_raising(AssertionError("it ran")), data)
+    answer = Bench().call(raising(AssertionError("it ran")), data)
     assert (answer.code, answer.connState) == ("400", -1)
 
 
@@ -49,7 +49,7 @@ def test_denials_are_counted() -> None:
         with pytest.raises(Refused):
             bench.call(permission=permission)
     bench.call()
-    bench.call(_raising(NodeUnknown()))
+    bench.call(raising(NodeUnknown()))
     assert bench.edge.denied == {"CheckConnState": 2}
 
 
@@ -57,7 +57,7 @@ def test_too_many_calls_are_resource_exhausted() -> None:
     """A full queue is a gRPC status, so that clients wait and try again."""
     bench, context = Bench(), Context()
     with pytest.raises(Refused):
-        bench.call(_raising(Overloaded()), context=context)
+        bench.call(raising(Overloaded()), context=context)
     assert context.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert bench.lines[-1]["code"] == "RESOURCE_EXHAUSTED"
     assert context.request_id == bench.lines[-1]["request_id"]
@@ -68,7 +68,7 @@ def test_a_closing_edge_is_unavailable() -> None:
     bench, context = Bench(), Context()
     bench.edge.close()
     with pytest.raises(Refused):
-        bench.call(_raising(AssertionError("it ran")), context=context)
+        bench.call(raising(AssertionError("it ran")), context=context)
     assert context.code is grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in context.details
 
@@ -76,7 +76,7 @@ def test_a_closing_edge_is_unavailable() -> None:
 def test_a_bug_is_500_for_the_client_and_a_traceback_for_the_operator() -> None:
     """No text of the error leaves; the log has the traceback, without the values of variables."""
     bench, context = Bench(), Context((UUID,))
-    answer = bench.call(_raising(ZeroDivisionError("inner secret")), context=context)
+    answer = bench.call(raising(ZeroDivisionError("inner secret")), context=context)
     assert answer.code == "500"
     assert UUID in answer.message
     assert "secret" not in answer.message
@@ -92,7 +92,7 @@ def test_a_bug_is_500_for_the_client_and_a_traceback_for_the_operator() -> None:
 def test_a_log_that_cannot_be_written_is_500_without_a_traceback() -> None:
     """It was reported when it happened, and is not a bug."""
     bench = Bench()
-    answer = bench.call(_raising(Unwritable()))
+    answer = bench.call(raising(Unwritable()))
     assert answer.code == "500"
     assert [line["event"] for line in bench.lines] == ["rpc"]
 
