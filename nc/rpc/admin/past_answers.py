@@ -146,7 +146,7 @@ def _token_texts(state: State) -> Texts:
     return {
         token_id: {
             "": token.terms.label,
-            "revoked": "" if token.revoked_at_ms is None else "revoked",
+            "revoked": "revoked" if token.is_revoked else "",
             "uses": _number(token.uses),
         }
         for token_id, token in items_of(state.tokens)
