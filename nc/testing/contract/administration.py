@@ -35,7 +35,7 @@ STATUSES: Final = {
 }
 
 _LABEL: Final = "site"  # the key; operations have the value
-_ROLES: Final = {ADMIN: 1, VIEWER: 2}  # as nc.admin.v1.Role has them
+ROLES: Final = {ADMIN: 1, VIEWER: 2}  # as nc.admin.v1.Role has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class IssueOperator(OperatorCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         del token
         lifetime = {"lifetime_s": self.lifetime_s} if self.lifetime_s else {}
-        return {"name": self._called, "role": _ROLES[self.role], **lifetime}
+        return {"name": self._called, "role": ROLES[self.role], **lifetime}
 
     def expect(self, model: Model, now: Moment) -> Facts:
         model.appoint(self.operator, self.role, self.lifetime_s, now)

@@ -44,13 +44,13 @@ class MembershipModel(TokenModel):
     # Operators
 
     def has_other_admins(self, now_ms: int) -> bool:
-        """Whether the administrator is not the last one."""
-        return any(
-            role == ADMIN and (end is None or now_ms < end.earliest_ms)
+        """Whether `ADMIN` is surely not the last administrator."""
+        ends = [
+            self.operators_end[name]
             for name, role in self.operators.items()
-            for end in (self.operators_end[name],)
-            if name != ADMIN
-        )
+            if role == ADMIN and name != ADMIN
+        ]
+        return any(end is None or now_ms < end.earliest_ms for end in ends)
 
     def appoint(self, operator: str, role: str, lifetime_s: int, now: Moment) -> None:
         """Administrators.Issue: certificates end at a whole second; 0: not within a trial."""

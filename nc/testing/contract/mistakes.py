@@ -7,16 +7,15 @@ What a short reference means depends on how many ids begin with it. A target who
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from nc.testing.contract.administration import AdminCall, NodeCall
+from nc.testing.contract.administration import ROLES, AdminCall, NodeCall
 from nc.testing.contract.model import Model
 from nc.testing.contract.operations import OK, Facts, TokenOf
-from nc.testing.contract.values import ADMIN, Moment, Refused
+from nc.testing.contract.values import ADMIN, VIEWER, Moment, Refused
 
 ALIKE: Final = "5eed"
 
 _MOST_LABELS: Final = 32
 _LONGEST_NOTE: Final = 1024
-_VIEWER: Final = 2  # as nc.admin.v1.Role has it
 
 
 class Request(NamedTuple):
@@ -44,11 +43,13 @@ MISTAKES: Final = {
     ),
     "prefix": Request("BootstrapTokens.Issue", {"node_name_prefix": "-"}, "RequestInvalid"),
     "lifetime": Request("BootstrapTokens.Issue", {"lifetime_s": 2**40}, "LifetimeTooLong"),
-    "name": Request("Administrators.Issue", {"name": "no name", "role": _VIEWER}, "RequestInvalid"),
+    "name": Request(
+        "Administrators.Issue", {"name": "no name", "role": ROLES[VIEWER]}, "RequestInvalid"
+    ),
     "role": Request("Administrators.Issue", {"name": "eve"}, "RequestInvalid"),
     "certificate request": Request(
         "Administrators.Issue",
-        {"name": "eve", "role": _VIEWER, "csr_pem": "none"},
+        {"name": "eve", "role": ROLES[VIEWER], "csr_pem": "none"},
         "RequestInvalid",
     ),
     "lifetime of an invitation": Request("Replicas.Invite", {"lifetime_s": -1}, "RequestInvalid"),
@@ -90,8 +91,6 @@ class _Meaning(NamedTuple):
     ambiguous: str
 
 
-_SEVERAL: Final = 2
-
 _MEANINGS: Final = {
     "node": _Meaning("Nodes.Get", "node", "NodeReferenceUnknown", "NodeReferenceAmbiguous"),
     "token": _Meaning(
@@ -125,7 +124,7 @@ class MeanByPrefix(AdminCall):
         known = {"node": model.nodes, "token": model.tokens, "invitation": model.invitations}
         meant = [*known[self.what]]
         count = len(meant)
-        if count < _SEVERAL and self.what != "invitation":
+        if count <= 1 and self.what != "invitation":
             count += model.choose([0, 1, 2])  # those of calls that were never answered
         if not count:
             raise Refused(meaning.unknown)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -93,35 +93,38 @@ def _look_for_lost_links(chronicle: Chronicle, before: State, events: Sequence[E
 
 def look_for_usurpers(chronicle: Chronicle, messages: Sequence[Message]) -> None:
     """Check that from one election to the next just the writer that was elected appends."""
-    leader, seq = "", 0
-    for message in messages:
-        batch = Batch.FromString(message.payload).entries
-        for event in (event for entry in batch for event in entry.events):
-            seq += 1
-            if event.HasField("leader_elected"):
-                leader = message.writer
-            sighting = Sighting(f"{message.writer} appends, and {leader} leads", 0, seq)
-            chronicle.saw(LEADER_APPENDS.name, sighting, holds=message.writer == leader)
+    leader = ""
+    for seq, writer, event in _events(messages):
+        if event.HasField("leader_elected"):
+            leader = writer
+        sighting = Sighting(f"{writer} appends, and {leader} leads", 0, seq)
+        chronicle.saw(LEADER_APPENDS.name, sighting, holds=writer == leader)
 
 
 def look_for_unknown_kinds(chronicle: Chronicle, messages: Sequence[Message]) -> None:
     """Check that every server that goes on knows each kind, by the level that it has said."""
     levels: dict[str, tuple[str, int]] = {}  # by server: its session, and the session's level
+    for seq, _, event in _events(messages):
+        kind = event.WhichOneof("kind")
+        if kind == "replica_started":
+            started = event.replica_started
+            levels[started.replica_id] = started.session, started.level
+        elif kind in ("replica_stopped", "replica_lost"):
+            ended = getattr(event, kind).session
+            levels = {name: each for name, each in levels.items() if each[0] != ended}
+        lowest = min((level for _, level in levels.values()), default=level_of(event))
+        sighting = Sighting(f"{kind} is written for a server of level {lowest}", 0, seq)
+        chronicle.saw(KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
+
+
+def _events(messages: Sequence[Message]) -> Iterator[tuple[int, str, Event]]:
+    """Each event with its sequence number, and who appended it."""
     seq = 0
     for message in messages:
-        batch = Batch.FromString(message.payload).entries
-        for event in (event for entry in batch for event in entry.events):
-            seq += 1
-            kind = event.WhichOneof("kind")
-            if kind == "replica_started":
-                started = event.replica_started
-                levels[started.replica_id] = started.session, started.level
-            elif kind in ("replica_stopped", "replica_lost"):
-                ended = getattr(event, kind).session
-                levels = {name: each for name, each in levels.items() if each[0] != ended}
-            lowest = min((level for _, level in levels.values()), default=level_of(event))
-            sighting = Sighting(f"{kind} is written for a server of level {lowest}", 0, seq)
-            chronicle.saw(KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
+        for entry in Batch.FromString(message.payload).entries:
+            for event in entry.events:
+                seq += 1
+                yield seq, message.writer, event
 
 
 def look_for_stale_answers(

@@ -1,6 +1,7 @@
 """What goes wrong between several servers, and between them and the log that they share."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -33,12 +34,12 @@ class TroubleAll(Action):
         if several is None:
             return
         on.cluster.note(f"for {self.for_s} s {self.kind.value}")
-        several.is_wrong(1)
+        several.count_fault(1)
         several.log.troubles[self.kind] += 1
 
         def mend() -> None:
             several.log.troubles[self.kind] -= 1
-            several.is_wrong(-1)
+            several.count_fault(-1)
 
         on.until(self.for_s, mend)
 
@@ -53,27 +54,16 @@ class Cut(Action):
     both: bool = True
 
     def begin(self, on: "Executor") -> None:
-        cluster, several = on.cluster, on.cluster.several
-        if several is None:
-            return
+        cluster = on.cluster
         source = cluster.site_of(self.replica)
         apart, to = [source.name, THE_LOG], THE_LOG
         if self.other != LOG:
             destination = cluster.site_of(self.other)
             apart, to = [source.name, destination.name], destination.ip
         nor_back = ", nor the other way round" * self.both
-        cluster.note(f"for {self.for_s} s {source.name} does not reach {apart[-1]}{nor_back}")
+        what = f"{source.name} does not reach {apart[-1]}{nor_back}"
         ways = [way(source.ip, to), *[way(to, source.ip)] * self.both]
-        several.is_wrong(1, *apart)
-        for each in ways:
-            cluster.network.cut_off(each)
-
-        def mend() -> None:
-            for each in ways:
-                cluster.network.mend(each)
-            several.is_wrong(-1, *apart)
-
-        on.until(self.for_s, mend)
+        _cut_off(on, self.for_s, what, ways, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +76,7 @@ class ResetLines(Action):
         several, site = on.cluster.several, on.cluster.site_of(self.replica)
         if several is not None:
             on.cluster.note(f"connections of {site.name} are reset, and it does not know")
-            several.was_wrong(site.name)
+            several.begin_to_settle(site.name)
             several.lines.reset(site.ip)
 
 
@@ -97,10 +87,8 @@ class KillLeader(Action):
     down_s: int
 
     def begin(self, on: "Executor") -> None:
-        for replica, site in enumerate(on.cluster.sites):
-            if _leads(site):
-                KillServer(self.at_ms, self.down_s, replica).begin(on)
-                return
+        if (leader := _leader(on)) is not None:
+            KillServer(self.at_ms, self.down_s, on.cluster.sites.index(leader)).begin(on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +137,44 @@ class SilenceLeader(Action):
     for_s: int
 
     def begin(self, on: "Executor") -> None:
-        cluster, several = on.cluster, on.cluster.several
-        leader = next((site for site in cluster.sites if _leads(site)), None)
-        if several is None or leader is None:
+        if (leader := _leader(on)) is None:
             return
-        cluster.note(f"for {self.for_s} s nothing comes from {leader.name}, which leads, or to it")
-        others = [THE_LOG, *(site.ip for site in cluster.sites if site is not leader)]
+        what = f"nothing comes from {leader.name}, which leads, or to it"
+        others = [THE_LOG, *(site.ip for site in on.cluster.sites if site is not leader)]
         ways = [each for ip in others for each in (way(leader.ip, ip), way(ip, leader.ip))]
-        several.is_wrong(1, leader.name)
+        _cut_off(on, self.for_s, what, ways, [leader.name])
+
+
+def _cut_off(
+    on: "Executor", for_s: int, what: str, ways: Sequence[str], apart: Sequence[str]
+) -> None:
+    """Let nothing through on these ways for a while; nothing is done where one server is alone.
+
+    Args:
+        on: carries it out.
+        for_s: seconds.
+        what: for the note.
+        ways: each as `way` names it.
+        apart: the names of the servers that are out of touch for it.
+    """
+    cluster, several = on.cluster, on.cluster.several
+    if several is None:
+        return
+    cluster.note(f"for {for_s} s {what}")
+    several.count_fault(1, *apart)
+    for each in ways:
+        cluster.network.cut_off(each)
+
+    def mend() -> None:
         for each in ways:
-            cluster.network.cut_off(each)
+            cluster.network.mend(each)
+        several.count_fault(-1, *apart)
 
-        def mend() -> None:
-            for each in ways:
-                cluster.network.mend(each)
-            several.is_wrong(-1, leader.name)
+    on.until(for_s, mend)
 
-        on.until(self.for_s, mend)
+
+def _leader(on: "Executor") -> "Site | None":
+    return next((site for site in on.cluster.sites if _leads(site)), None)
 
 
 def _leads(site: "Site") -> bool:
@@ -212,5 +221,5 @@ class ForkLog(Action):
         several, site = on.cluster.several, on.cluster.site_of(self.replica)
         if several is not None:
             on.cluster.note(f"{site.name} is given other bytes of the log")
-            several.is_wrong(1, site.name)
+            several.count_fault(1, site.name)
             several.log.forked_after[site.ip] = len(several.log.messages)

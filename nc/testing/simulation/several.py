@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SERVERS: Final = 3
 
-# So long after something was wrong commands may be refused, and a server be taken for lost.
+# So long after a fault commands may be refused, and a server be taken for lost.
 AFTER_S: Final = 25.0
 
 _RATES: Final = (0.97, 0.06)  # the slowest clock, and how much faster the fastest is
@@ -50,35 +50,35 @@ class Several:
         self.last_epoch = 0
         self.is_rewound = False
         self._now_s = asyncio.get_running_loop().time
-        self._wrong = 0
+        self._faults = 0
         self._settled_at_s = 0.0
         self._apart: Counter[str] = Counter()
         self._apart_until_s: dict[str, float] = {}
 
-    def is_wrong(self, by: int, *apart: str) -> None:
-        """Count one more thing that is wrong (1), or one less (-1).
+    def count_fault(self, by: int, *apart: str) -> None:
+        """Count one more fault that lasts (1), or one less (-1).
 
         Args:
             by: what to count.
-            apart: the names of servers that are out of touch for it.
+            apart: the names of the servers that the fault keeps out of touch.
         """
-        self._wrong += by
+        self._faults += by
         for name in apart:
             self._apart[name] += by
-        self.was_wrong(*apart)
+        self.begin_to_settle(*apart)
 
-    def was_wrong(self, *apart: str) -> None:
-        """Something was wrong until now."""
+    def begin_to_settle(self, *apart: str) -> None:
+        """From now on the servers get over a fault; `apart` were out of touch."""
         self._settled_at_s = self._now_s() + AFTER_S
         self._apart_until_s.update(dict.fromkeys(apart, self._settled_at_s))
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether something is wrong, or was just now."""
-        return self._wrong > 0 or self._now_s() < self._settled_at_s
+        """Whether a fault lasts, or has ended within the last `AFTER_S`."""
+        return self._faults > 0 or self._now_s() < self._settled_at_s
 
     def is_in_touch(self, name: str) -> bool:
-        """Whether a server has been in touch for a while."""
+        """Whether no fault has kept a server out of touch within the last `AFTER_S`."""
         return not self._apart[name] and self._apart_until_s.get(name, 0.0) < self._now_s()
 
     def may_go_on(self, ip: str) -> bool:

@@ -67,14 +67,12 @@ class SharedLog:
         """How long a message takes to a reader at most."""
         return _LAGS_S if self.troubles[Trouble.LATE_LOG] else LATENCY_S
 
-    def take(self, message: Message, after: int) -> int | None:
-        """Append behind so many messages; the new number of them, None if that is wrong."""
-        if len(self.messages) != after:
-            return None
-        self.messages.append(message)
-        self.changed.set()
-        self.changed = asyncio.Event()
-        return len(self.messages)
+    def take(self, message: Message, after: int) -> None:
+        """Append, if there are so many messages; else refuse it."""
+        if len(self.messages) == after:
+            self.messages.append(message)
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     def read(self, name: str, after: int, through: int) -> list[Message]:
         """These messages, as the store has them that a server reads from."""
@@ -113,7 +111,7 @@ class LogView:
 
     def __init__(self, shared: SharedLog, name: str, copy: MemoryLog, known: list[Message]) -> None:
         self._shared = shared
-        self._name = self.name = name
+        self.name = name
         self._copy = copy
         self._known = known
         self._appending = asyncio.Lock()
@@ -148,10 +146,10 @@ class LogView:
         shared = self._shared
         while True:
             changed, there = shared.changed, len(shared.messages)
-            if shared.reaches(self._name) and len(self._known) < there:
+            if shared.reaches(self.name) and len(self._known) < there:
                 await asyncio.sleep(shared.lags_s * shared.chance.random())
                 self._read(there - len(self._known))  # it lags, and comes no slower for that
-            elif shared.reaches(self._name):
+            elif shared.reaches(self.name):
                 self._read(0)
                 await changed.wait()
             else:
@@ -242,7 +240,7 @@ class LogView:
         """Send an append once; whether it is there, None: not known."""
         shared, chance = self._shared, self._shared.chance
         await asyncio.sleep(LATENCY_S * chance.random())
-        if not shared.reaches(self._name) or shared.troubles[Trouble.BUSY]:
+        if not shared.reaches(self.name) or shared.troubles[Trouble.BUSY]:
             await asyncio.sleep(_TRY_S)
             return None
         loses = _LOST if shared.troubles[Trouble.LOSES_ANSWERS] else 0.0
@@ -251,11 +249,11 @@ class LogView:
             await asyncio.sleep(_TRY_S)
             return None
         shared.take(message, after)
-        if is_lost or not shared.reaches(self._name):
+        if is_lost or not shared.reaches(self.name):
             await asyncio.sleep(_TRY_S)
             return None
         await asyncio.sleep(LATENCY_S * chance.random())
-        if not shared.reaches(self._name):
+        if not shared.reaches(self.name):
             return None
         self._read(after + 1 - len(self._known))
         return self._known[after : after + 1] == [message]
@@ -266,7 +264,7 @@ class LogView:
         if self._is_closed:
             return
         self._check_own_past()
-        for message in shared.read(self._name, len(known), len(known) + max(most, 0)):
+        for message in shared.read(self.name, len(known), len(known) + max(most, 0)):
             self._check_next(message)
             if message.count:
                 self._copy.append(message.payload, message.count, self._copy.last_seq)

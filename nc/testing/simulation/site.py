@@ -79,7 +79,7 @@ class Site:
                 self._cluster.spawn(self._watch_failure(server))
                 self._cluster.spawn(self._watch_power(server))
                 await server.life.over.wait()
-                self._is_shaken()
+                self._begin_to_settle()
             await asyncio.sleep(self._down_s)
             self._down_s = _RESTART_S
 
@@ -115,10 +115,10 @@ class Site:
             return server
         return None
 
-    def _is_shaken(self) -> None:
+    def _begin_to_settle(self) -> None:
         """The others may take a while to get over what has become of this one."""
         if self._several is not None:
-            self._several.was_wrong(self.name)
+            self._several.begin_to_settle(self.name)
 
     def _open_log(self) -> EventLog | LogView:
         self.data.disk.is_full = self._full_disks > 0
@@ -202,7 +202,7 @@ class Site:
         server = self.server
         if server is None or server.is_stopping:
             return
-        self._is_shaken()
+        self._begin_to_settle()
         stopping = server.life.run(server.stop())
         await first_of(stopping, server.life.over.wait(), server.power_is_lost.wait())
         if self.server is server and not server.power_is_lost.is_set():
