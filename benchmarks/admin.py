@@ -28,6 +28,7 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.arguments import number, whole_number
 from benchmarks.servers import SERVICE, Running, ours_running
 from benchmarks.watchers import Scene
 from nc.pb import network_controller_pb2 as pb
@@ -74,11 +75,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--nodes", type=int, default=10_000)
-    parser.add_argument("--events", type=int, default=10_000, help="in the log, at least")
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--watches", type=int, default=200)
-    parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--nodes", type=whole_number(1), default=10_000)
+    parser.add_argument(
+        "--events", type=whole_number(1, 10_000_000), default=10_000, help="in the log, at least"
+    )
+    parser.add_argument("--seconds", type=number(0.1), default=3.0)
+    parser.add_argument("--watches", type=whole_number(1), default=200)
+    parser.add_argument("--rate", type=whole_number(1), default=1000)
     parser.add_argument("--stalled", action="store_true", help="a reader stalls; a restart")
     arguments = parser.parse_args()
     if arguments.stalled:

@@ -19,7 +19,6 @@ import contextlib
 import json
 import re
 import resource
-import signal
 import ssl
 import statistics
 import subprocess
@@ -35,6 +34,7 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.servers import stopping
 from nc.agent.certificates import node_tls
 from nc.agent.connecting import connect
 from nc.agent.connection import Target
@@ -275,16 +275,6 @@ def ours_running(home: Path, *options: str) -> Iterator[Running]:
             if "get a bootstrap token" in line:  # the last it says
                 break
         yield Running(process.pid, ports["control"], ports["link"])
-
-
-@contextlib.contextmanager
-def stopping(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """End a process that was started here."""
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 if __name__ == "__main__":

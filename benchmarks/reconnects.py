@@ -31,7 +31,8 @@ from typing import NamedTuple
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.links import all_linked, bare_running, enrol, ours_running, stopping
+from benchmarks.links import all_linked, bare_running, enrol, ours_running
+from benchmarks.servers import stopping
 from eventlog import LogReader
 from eventlog.format import record_size_bytes
 from nc.domain.codec.records import events_of

@@ -58,7 +58,7 @@ def stopping(process: "subprocess.Popen[str]") -> Iterator[None]:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
+        process.wait(timeout=30)
         if process.stdout:
             process.stdout.close()
 

@@ -26,9 +26,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.arguments import number, whole_number
 from benchmarks.drill.drill import Drill, Size
-from benchmarks.drill.faults import SHORT
-from benchmarks.drill.site import CLIENTS, addresses, inside
+from benchmarks.drill.faults import FAULTS, SHORT, named
+from benchmarks.drill.site import CLIENTS, MOST_NODES, addresses, inside
 from benchmarks.drill.verdict import verdict
 from benchmarks.lab import Lab
 
@@ -42,10 +43,10 @@ def main() -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed  # noqa: S311
-    print(f"seed {seed}", flush=True)
     if arguments.folder is not None:
         arguments.folder.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="nc-drill-", dir=arguments.folder)).absolute()
+    print(f"seed {seed}; files in {home}", flush=True)
     size = Size(arguments.agents, arguments.workers, arguments.pause, arguments.rate)
     with Lab(addresses(size.agents)) as lab, inside(lab, CLIENTS):
         drill = Drill(lab, home, size, seed)
@@ -55,8 +56,6 @@ def main() -> int:
             drill.close()
     if is_well and not arguments.keep:
         shutil.rmtree(home)
-    else:
-        print(f"seed {seed}; the files are in {home}")
     return 0 if is_well else 1
 
 
@@ -66,18 +65,24 @@ def parsed() -> argparse.Namespace:
     )
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--each", action="store_true")
-    mode.add_argument("--random", type=float, metavar="MINUTES")
+    mode.add_argument("--random", type=number(0.1), metavar="MINUTES")
     mode.add_argument("--short", action="store_true")
-    parser.add_argument("--times", type=int, default=1, help="how often, with --each")
+    parser.add_argument("--times", type=whole_number(1), default=1, help="how often, with --each")
     parser.add_argument("--only", default="", help="faults whose name has this text, with --each")
     parser.add_argument("--seed", type=int, help="of all that is chosen; by default another one")
-    parser.add_argument("--agents", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=2, help="clients with changes, a replica")
-    parser.add_argument("--pause", type=float, default=0.05, help="of a client, seconds")
-    parser.add_argument("--rate", type=float, default=5, help="packets a second of each node")
+    parser.add_argument("--agents", type=whole_number(2, MOST_NODES), default=30)
+    parser.add_argument(
+        "--workers", type=whole_number(1), default=2, help="clients with changes, a replica"
+    )
+    parser.add_argument("--pause", type=number(0.001), default=0.05, help="of a client, seconds")
+    parser.add_argument("--rate", type=number(0.1), default=5, help="packets a second of each node")
     parser.add_argument("--folder", type=Path, help="where its files are; by default in /tmp")
     parser.add_argument("--keep", action="store_true", help="keep its files, whatever was found")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not named(arguments.only):
+        names = ", ".join(dict.fromkeys(fault.name.format("a") for fault in FAULTS))
+        parser.error(f"no fault's name has the text {arguments.only!r}; they are: {names}")
+    return arguments
 
 
 async def drilled(drill: Drill, arguments: argparse.Namespace) -> bool:
@@ -94,4 +99,7 @@ async def drilled(drill: Drill, arguments: argparse.Namespace) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted: nothing was judged, and the files are kept")

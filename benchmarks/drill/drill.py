@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from benchmarks.cluster import PROGRAM
 from benchmarks.drill import measures
 from benchmarks.drill.clients import Clients
-from benchmarks.drill.faults import FAULTS, Fault, machine_for, restart_all
+from benchmarks.drill.faults import FAULTS, Fault, machine_for, named, restart_all
 from benchmarks.drill.nodes import Nodes
 from benchmarks.drill.programs import Keeper
 from benchmarks.drill.record import Record
@@ -115,8 +115,7 @@ class Drill:
 
     async def each_so_often(self, only: str, times: int) -> None:
         """Every fault whose name has a text, so often; then the rolling restart."""
-        faults = [fault for fault in FAULTS if only in fault.name]
-        await self.each(faults * times, restarts=not only)
+        await self.each(named(only) * times, restarts=not only)
 
     async def each(self, faults: Sequence[Fault], *, restarts: bool) -> None:
         """Every fault once, one after the other; prints what was noticed of each."""

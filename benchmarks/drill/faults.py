@@ -47,15 +47,19 @@ def _kill_nats(site: Site, name: str) -> Mend:
     return site.nats[name].start
 
 
-def _kill_both(site: Site, name: str) -> Mend:
-    site.nats[name].kill()
-    site.replicas[name].kill()
+def _both(one: Begin, other: Begin) -> Begin:
+    """Two faults of one machine at once."""
 
-    def mend() -> None:
-        site.nats[name].start()
-        site.replicas[name].start()
+    def begin(site: Site, name: str) -> Mend:
+        mends = one(site, name), other(site, name)
 
-    return mend
+        def mend() -> None:
+            for each in mends:
+                each()
+
+        return mend
+
+    return begin
 
 
 def _cut(site: Site, name: str) -> Mend:
@@ -96,24 +100,13 @@ def _pause_nats(site: Site, name: str) -> Mend:
     return site.nats[name].resume
 
 
-def _pause_both(site: Site, name: str) -> Mend:
-    site.nats[name].pause()
-    site.replicas[name].pause()
-
-    def mend() -> None:
-        site.replicas[name].resume()
-        site.nats[name].resume()
-
-    return mend
-
-
 FAULTS: Final = (
     Fault("kill -9 of replica {}", FOLLOWER, _kill_replica, 20, is_death=True),
     Fault("kill -9 of replica {}", LEADER, _kill_replica, 20, is_death=True),
     Fault("kill -9 of NATS {}", FOLLOWER, _kill_nats, 15),
     Fault("kill -9 of NATS {}", LEADER, _kill_nats, 15),
-    Fault("kill -9 of both on {}", FOLLOWER, _kill_both, 20, is_death=True),
-    Fault("kill -9 of both on {}", LEADER, _kill_both, 20, is_death=True),
+    Fault("kill -9 of both on {}", FOLLOWER, _both(_kill_nats, _kill_replica), 20, is_death=True),
+    Fault("kill -9 of both on {}", LEADER, _both(_kill_nats, _kill_replica), 20, is_death=True),
     Fault("{} cut from the others", FOLLOWER, _cut, 20),
     Fault("{} cut from the others", LEADER, _cut, 20),
     Fault("what {} sends to the others lost", FOLLOWER, _cut_out, 15),
@@ -129,8 +122,14 @@ FAULTS: Final = (
     Fault("replica {} paused", LEADER, _pause_replica, 10),
     Fault("NATS {} paused", ANY, _pause_nats, 2),
     Fault("NATS {} paused", ANY, _pause_nats, 10),
-    Fault("both on {} paused", LEADER, _pause_both, 10),
+    Fault("both on {} paused", LEADER, _both(_pause_nats, _pause_replica), 10),
 )
+
+
+def named(text: str) -> list[Fault]:
+    """Those whose name has a text."""
+    return [fault for fault in FAULTS if text in fault.name]
+
 
 # For the short form: the deaths, a cut and a pause, each for as long as it takes to go on without.
 _SHORT_S: Final = 8.0

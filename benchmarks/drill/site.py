@@ -35,12 +35,16 @@ _LOOK_S: Final = 0.2
 _LOOKS: Final = 300
 _NOBODY: Final = "02:00:00:00:00:fe"  # a hardware address that no machine has
 _CLONE_NEWNET: Final = 0x40000000
+_BEFORE_NODES: Final = 100  # the first node has the address behind it
+MOST_NODES: Final = 254 - _BEFORE_NODES
 
 
 def addresses(nodes: int) -> dict[str, str]:
     """Of all machines, with so many nodes."""
     ours = {CLIENTS: "192.168.77.9"}
-    return MACHINES | ours | {f"n{n}": f"192.168.77.{100 + n}" for n in range(1, nodes + 1)}
+    return (
+        MACHINES | ours | {f"n{n}": f"192.168.77.{_BEFORE_NODES + n}" for n in range(1, nodes + 1)}
+    )
 
 
 @contextlib.contextmanager

@@ -26,9 +26,9 @@ _PING_S: Final = 2  # a server that does not answer two of these is left
 
 
 class _OverTls(asyncio.StreamReaderProtocol):
-    """Reads a TLS connection, which cannot stay half open; the client's own asks for that.
+    """Closes a TLS connection when the server ends its half: TLS has no half-open connections.
 
-    asyncio would say at the end of each connection that it has no effect.
+    The client's own protocol asks to stay half open, and asyncio warns at each end that it cannot.
     """
 
     def eof_received(self) -> bool:

@@ -174,11 +174,11 @@ def _seq_of(message: Msg) -> int | None:
     """Its stream sequence number; None for the message that ends an answer.
 
     Raises:
-        nats.errors.Error: it is no answer, such as what is sent if there is nobody to give one.
+        nats.errors.Error: it is no answer: such as NATS's 503, if there are no responders.
     """
     headers = message.headers or {}
     if status := headers.get("Status"):
         if status in _END:
             return None
-        raise nats.errors.Error(f"status {status}: {headers.get('Description', 'nobody is there')}")
+        raise nats.errors.Error(f"status {status}: {headers.get('Description', 'no responders')}")
     return int(headers["Nats-Sequence"])

@@ -26,7 +26,7 @@ _LOOK_S: Final = 1.0  # after so long without a message, ask for one
 _AGAIN_S: Final = 0.05
 _REMEMBERED: Final = 1024  # chain hashes of the last messages; and messages that came too early
 _LEADER_S: Final = 5.0
-_START_S: Final = 15.0  # a server that was cut off is out of date for less than that
+_PATIENCE_S: Final = 15.0  # a server that was cut off is out of date for less than that
 
 
 class Tail:
@@ -84,7 +84,7 @@ class Tail:
             try:
                 is_more = await self._fetch()
             except FAILURES as error:
-                if loop.time() - begun_s <= _START_S:  # another may answer, or have it
+                if loop.time() - begun_s <= _PATIENCE_S:  # another may answer, or have it
                     await asyncio.sleep(_AGAIN_S)
                 elif isinstance(error, LeftOut):
                     raise self._codec.damaged(self.end, "none at any server") from error
@@ -216,7 +216,7 @@ class Tail:
                 self.end = self.end._replace(stream_seq=found)
                 self._chains = {found: self.end.chain}
                 return
-            if loop.time() - begun_s > _START_S:  # a read may be out of date for so long
+            if loop.time() - begun_s > _PATIENCE_S:  # a read may be out of date for so long
                 if problem.startswith("no server") or not await self._has_leader():
                     raise LogUnavailable(self._name, f"its servers have no majority: {problem}")
                 raise self._rewound(problem)

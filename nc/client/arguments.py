@@ -76,7 +76,7 @@ def check_fields(made: Any) -> None:
 def check(name: str, value: Any, hint: Any) -> Any:
     """A value as its annotation has it; raises as `checked`."""
     origin, args = get_origin(hint), get_args(hint)
-    if hint is Any or hint is None:
+    if hint is Any:
         return value
     if origin in (Union, UnionType):
         return _check_union(name, value, args)

@@ -75,9 +75,9 @@ class Context:
     def __post_init__(self) -> None:
         """Raises TypeError, ValueError: a field is wrong; a path may be a text."""
         check_fields(self)
-        for port in (self.port, self.bootstrap_port):
+        for name, port in (("port", self.port), ("bootstrap_port", self.bootstrap_port)):
             if not 0 <= port <= _LAST_PORT:
-                raise ValueError(f"port is {port}: expected 0 to {_LAST_PORT}")
+                raise ValueError(f"{name} is {port}: expected 0 to {_LAST_PORT}")
 
     @classmethod
     @checked

@@ -50,7 +50,7 @@ class Identities:
                 token.terms.max_nodes,
                 token.uses,
                 token.nodes,
-                token.revoked_at_ms is not None,
+                token.is_revoked,
             )
             for token_id, token in base.tokens.items()
         }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nc.domain.invitations import KnownReplica, Membership
     from nc.domain.replicas import Sessions
 
-__all__ = ["FIRST_LEVEL", "LEVEL", "SINCE", "level_of", "lowest_level", "require_known"]
+__all__ = ["FIRST_LEVEL", "LEVEL", "SINCE", "level_of", "require_known"]
 
 # Of this version.
 LEVEL: Final = 2
@@ -37,12 +37,6 @@ def level_of(event: Event) -> int:
     return SINCE.get(event.WhichOneof("kind") or "", FIRST_LEVEL)
 
 
-def lowest_level(sessions: "Sessions", members: "Membership") -> int:
-    """Of the sessions that have not ended; LEVEL if there are none."""
-    levels = (_level(members.replicas.get(owner)) for owner in sessions.values())
-    return min(levels, default=LEVEL)
-
-
 def _level(replica: "KnownReplica | None") -> int:
     return FIRST_LEVEL if replica is None else max(replica.level, FIRST_LEVEL)
 
@@ -54,9 +48,11 @@ def require_known(events: Iterable[Event], sessions: "Sessions", members: "Membe
         ReplicaTooOld: one does not.
     """
     needed = max(map(level_of, events), default=FIRST_LEVEL)
-    if needed == FIRST_LEVEL or lowest_level(sessions, members) >= needed:
+    if needed == FIRST_LEVEL:  # nearly always; every session knows it
         return
     known = members.replicas
     old = {each for each in sessions.values() if _level(known.get(each)) < needed}
-    versions = {each: known[each].version if each in known else "" for each in sorted(old)}
-    raise ReplicaTooOld(versions)
+    if old:
+        raise ReplicaTooOld(
+            {each: known[each].version if each in known else "" for each in sorted(old)}
+        )

@@ -135,7 +135,7 @@ def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
         TokenNodesReached: as many of its nodes are registered as may be.
     """
     token = require_token(tokens, token_id)
-    if token.revoked_at_ms is not None:
+    if token.is_revoked:
         raise BootstrapTokenRevoked
     if has_passed(token.expires_at_ms, now_ms):
         raise BootstrapTokenExpired(token.expires_at_ms, now_ms)
@@ -226,7 +226,7 @@ def decide_revoke(tokens: Tokens, command: RevokeToken) -> list[Event]:
         BootstrapTokenUnknown: it was never issued, or was forgotten.
     """
     token = require_token(tokens, command.token_id)
-    if token.revoked_at_ms is not None:
+    if token.is_revoked:
         return []
     return [Event(token_revoked=TokenRevoked(token_id=command.token_id))]
 

@@ -44,8 +44,7 @@ def token_sentence(state: State, token_id: str, now_ms: int) -> str:
         return "the bootstrap token is not remembered any more"
     users = sum(node.token_id == token_id for node in state.nodes.values())
     nodes = "1 node that came with it is" if users == 1 else f"{users} nodes that came with it are"
-    is_revoked = token.revoked_at_ms is not None
-    ending = "was revoked" if is_revoked else expiry_clause(token.expires_at_ms, now_ms)
+    ending = "was revoked" if token.is_revoked else expiry_clause(token.expires_at_ms, now_ms)
     return f"the bootstrap token {ending}; {nodes} registered"
 
 

@@ -43,7 +43,7 @@ def state_fields(state: State, now_ns: int) -> dict[str, Any]:
                 "token_id": token_id,
                 "expires_at_ms": token.expires_at_ms,
                 "expired": has_passed(token.expires_at_ms, now_ms),
-                "revoked": token.revoked_at_ms is not None,
+                "revoked": token.is_revoked,
                 "uses": token.uses,
                 "nodes": token.nodes,
                 **token.terms._asdict(),

@@ -47,7 +47,7 @@ class FollowedLinks:
     """The links of one hub.
 
     Args:
-        waiting: loses a node that has a link, at whichever server.
+        waiting: a node that gets a link, at whichever server, is taken out of it.
     """
 
     def __init__(self, hub: Links, superseded: SupersededLinks, waiting: WaitingNodes) -> None:

@@ -35,7 +35,7 @@ class WaitingNodes:
 
     Attributes:
         addresses: which of them are not to be given away.
-        has_news: what was noted since `news` gave the last.
+        has_news: whether `news` would give any.
     """
 
     def __init__(self, most: int = MOST_WAITING) -> None:
@@ -90,7 +90,7 @@ class WaitingNodes:
         return [(node_id, self._nodes[node_id]) for node_id in given]
 
     def begin_news(self) -> None:
-        """All are news: another is told, who knows of none."""
+        """Have `news` give all again, for another leader, which knows of none."""
         self._news = dict.fromkeys(self._nodes)
 
     def discard(self, node_id: str) -> None:

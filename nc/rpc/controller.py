@@ -210,7 +210,7 @@ class Controller:
         """
         # Tokens that may be guesses are looked up before anything is waited for: the edge counts
         # wrong ones (`Method.wrong_token`).
-        may_guess, known = call.caller.kind is CallerKind.INTERNAL, self._replica.state
+        may_guess, state = call.caller.kind is CallerKind.INTERNAL, self._replica.state
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
@@ -219,10 +219,10 @@ class Controller:
             if sensor.expireTime > LARGEST_EXPIRY_S:
                 raise errors.ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
-            if may_guess and node_id not in known.nodes:
+            if may_guess and node_id not in state.nodes:
                 raise errors.ListedNodeUnknown(position)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
-        call.means(known, *(each.node_id for each in expiries))
+        call.means(state, *(each.node_id for each in expiries))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 

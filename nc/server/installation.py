@@ -55,7 +55,7 @@ class Tuning:
 
     Attributes:
         link_limits: what links may take of time and memory.
-        level: which kinds of events the server says it knows: less, as an older version.
+        level: which kinds of events the server says it knows; a lower one: as an older version.
         sweep_interval_s, certificate_check_interval_s: how often the jobs run.
     """
 

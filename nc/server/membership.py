@@ -200,7 +200,7 @@ class Membership:
         if installed.certificate.serial not in known:
             role = pb.ADMINISTRATOR_ROLE_ADMIN
             command = AddAdministrator(installed.name, role, installed.certificate)
-            with contextlib.suppress(IdTaken):  # an open try of before has recorded it, or another
+            with contextlib.suppress(IdTaken):  # a try whose outcome was open has recorded it
                 await self._wiring.own_changes.submit(command, method)
 
     def _own(self) -> Peer:

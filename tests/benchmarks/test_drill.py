@@ -6,10 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.drill.__main__ import parsed
 from tests.support.namespaces import require_namespaces
 from tests.support.nats_servers import PROGRAM as NATS
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["--random", minutes] for minutes in ("0", "-1", "nan", "inf", "x")),
+        *(["--each", f"--agents={agents}"] for agents in ("1", "155", "2.5")),
+        *(["--each", f"--{name}=0"] for name in ("times", "workers", "pause", "rate")),
+        ["--each", "--only=no such fault"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_a_drill_that_would_show_nothing_is_refused(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is made; the last line says what is allowed."""
+    monkeypatch.setattr(sys, "argv", ["drill", *arguments])
+    with pytest.raises(SystemExit) as refused:
+        parsed()
+    assert refused.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert any(words in last for words in (" from ", "they are: ", " is required"))
 
 
 @pytest.mark.long

@@ -227,6 +227,14 @@ def test_every_enum_of_a_request_is_tried() -> None:
     assert {kind for *_, kind in ENUMS} == {Role, NodeState, NodeOrder}
 
 
+@pytest.mark.parametrize("name", ["port", "bootstrap_port"])
+def test_a_port_that_is_out_of_range_is_named(name: str) -> None:
+    """There are two of them in a context."""
+    wrong: dict[str, Any] = {name: 65_536}
+    with pytest.raises(ValueError, match=f"^{name} is 65536: expected 0 to 65535$"):
+        Context(**wrong)
+
+
 async def test_one_text_is_not_several() -> None:
     """Its characters would be taken, each for one; and a filter's unknown part would not count."""
     with pytest.raises(TypeError, match=r"kinds is of type str: expected several, such as a list"):

@@ -117,7 +117,7 @@ async def test_a_message_that_rotted_is_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server leaves out what does not match its checksum: that is not the end of the log."""
-    monkeypatch.setattr(tail, "_START_S", 0)
+    monkeypatch.setattr(tail, "_PATIENCE_S", 0)
     with nats_server(tmp_path / "nats") as server:
         address = address_of(server, stream="L")
         await jetstream.make(address, replicas=1)
@@ -141,7 +141,7 @@ async def test_a_stream_that_was_put_back_is_noticed(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Servers with an older copy of the stream, or with one that went on otherwise."""
-    monkeypatch.setattr(tail, "_START_S", 0)
+    monkeypatch.setattr(tail, "_PATIENCE_S", 0)
     server = NatsServer(tmp_path / "nats")
     server.start(free_port(server.host))
     try:

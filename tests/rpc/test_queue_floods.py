@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from nc.rpc.queue.connections import Connections
-from nc.rpc.queue.floods import _MUTE_BYTES as MOST_MUTE
-from nc.rpc.queue.floods import _SILENCE_BYTES as MOST_SILENT
+from nc.rpc.queue.floods import _ANSWER_BYTES as LEAST_ANSWER
+from nc.rpc.queue.floods import _BROUGHT_BYTES as MOST_UNANSWERED
 from nc.rpc.queue.floods import Floods
 
 MOST, GROWTH = 1000, 100 * 1024 * 1024
@@ -102,10 +102,10 @@ def test_who_brings_something_and_is_never_answered_is_ended(bench: Bench, *, gr
         bench.answer(peer, 1000)  # as a handshake
     for now_s in (100.0, 115.0 if grows else 160.0):
         for peer in (mute, answered):
-            peer.sendall(bytes(MOST_MUTE + 1))
-        idle.sendall(bytes(MOST_MUTE))
-        bench.answer(mute, MOST_SILENT)
-        bench.answer(answered, MOST_SILENT + 1)
+            peer.sendall(bytes(MOST_UNANSWERED + 1))
+        idle.sendall(bytes(MOST_UNANSWERED))
+        bench.answer(mute, LEAST_ANSWER)
+        bench.answer(answered, LEAST_ANSWER + 1)
         if now_s == 100.0:
             assert bench.ended_at(now_s) == []
             if grows:
@@ -116,7 +116,7 @@ def test_who_brings_something_and_is_never_answered_is_ended(bench: Bench, *, gr
     newcomer = bench.connect()
     bench.answer(newcomer, 1000)
     assert bench.ended_at(now_s + 15) == []
-    newcomer.sendall(bytes(MOST_MUTE + 1))
+    newcomer.sendall(bytes(MOST_UNANSWERED + 1))
     assert bench.ended_at(now_s + 30) == [number_of(newcomer)]
     assert mute.recv(2000) != b""
     assert mute.recv(2000) == b""

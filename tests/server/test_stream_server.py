@@ -195,7 +195,7 @@ async def test_a_stream_that_lost_events_ends_the_server(
     """Put back from an older copy: the server ends and says so, and does not start on it either."""
     monkeypatch.setattr(publishing, "_REWOUND_AFTER_S", 0.0)
     monkeypatch.setattr(jetstream.log, "BUSY_AFTER_S", 0.0)
-    monkeypatch.setattr(jetstream.tail, "_START_S", 0.0)
+    monkeypatch.setattr(jetstream.tail, "_PATIENCE_S", 0.0)
     lines, store = Lines(), tmp_path / "old"
     with nats_server(tmp_path / "nats") as nats:
         on_it = settings_of(nats, "rewound")

@@ -94,11 +94,11 @@ def _administration(state: State) -> Iterator[tuple[str | int | None, ...]]:
 
 def _of_token(token: Token) -> tuple[str | int, ...]:
     """What a token has that those of older versions have not; nothing for one as theirs."""
-    if token.terms == NO_TERMS and token.revoked_at_ms is None:
+    if token.terms == NO_TERMS and not token.is_revoked:
         return ()
     terms = token.terms
     return (
-        *("good" if token.revoked_at_ms is None else "revoked", token.uses, token.nodes),
+        *("revoked" if token.is_revoked else "good", token.uses, token.nodes),
         *(terms.label, terms.max_uses, terms.max_nodes, terms.node_name_prefix),
         *chain.from_iterable(terms.node_labels),
     )

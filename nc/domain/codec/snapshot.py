@@ -117,7 +117,7 @@ def _tokens(tokens: list[tuple[str, Token]]) -> pb.Tokens:
         terms=[
             _terms(index, token)
             for index, (_, token) in enumerate(tokens)
-            if token.revoked_at_ms is not None or token.terms != NO_TERMS
+            if token.is_revoked or token.terms != NO_TERMS
         ],
     )
 
@@ -126,7 +126,7 @@ def _terms(index: int, token: Token) -> pb.TokenTerms:
     terms = token.terms
     return pb.TokenTerms(
         index=index,
-        revoked=token.revoked_at_ms is not None,
+        revoked=token.is_revoked,
         revoked_at_ms=token.revoked_at_ms or 0,
         label=terms.label,
         max_uses=terms.max_uses,

@@ -146,7 +146,7 @@ def _token_texts(state: State) -> Texts:
     return {
         token_id: {
             "": token.terms.label,
-            "revoked": "" if token.revoked_at_ms is None else "revoked",
+            "revoked": "revoked" if token.is_revoked else "",
             "uses": _number(token.uses),
         }
         for token_id, token in items_of(state.tokens)
@@ -212,8 +212,8 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
         gone = sorted(_nodes_seen(_until(reader, state.seq), reference.lower(), id_of_token))
         if not gone and state.seq < reader.last_seq:
             raise NotFound(
-                f"up to event {state.seq} no node was meant by this; leave the moment out to see "
-                "since when there is one"
+                f"there was no such node up to event {state.seq}; leave the moment out to search "
+                "the whole log"
             ) from None
         if not gone:
             raise

@@ -83,7 +83,7 @@ def token_view(token_id: str, token: Token, now_ms: int) -> tokens_pb2.Bootstrap
         issued_at_ms=token.issued_at_ms,
         expires_at_ms=token.expires_at_ms,
         expired=has_passed(token.expires_at_ms, now_ms),
-        revoked=token.revoked_at_ms is not None,
+        revoked=token.is_revoked,
         max_uses=terms.max_uses,
         uses=token.uses,
         max_nodes=terms.max_nodes,

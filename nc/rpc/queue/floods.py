@@ -1,10 +1,10 @@
-"""Ends connections that bring much and say nothing, or while more and more memory is taken.
+"""Ends connections that bring much while memory grows, and those that bring some, unanswered.
 
 gRPC holds each frame of a call's headers to `grpc.max_metadata_size`, but not all of them together.
 Of headers that go on and on in CONTINUATION frames it keeps whatever comes, and it hands over no
 call that could be refused. What tells of it is that memory grows, and how much each connection has
-brought since the last look. Those that bring little each, but are many, are told by what the server
-says: an honest caller is soon answered, but nothing else may come between CONTINUATION frames.
+brought since the last look. Many that bring little each are recognised by what the server sends: an
+honest caller is soon answered; one whose headers do not end never is.
 """
 
 import os
@@ -20,13 +20,12 @@ _GROWTH_BYTES: Final = 32 * 1024 * 1024
 # How long to the next look in any case, so that the one that follows growth is about a short time.
 _LOOK_S: Final = 60.0
 
-# A caller that brings more than `_MUTE_BYTES` gets more than `_SILENCE_BYTES` within `_MUTE_S`: its
-# calls are refused after ten seconds without a message, and of a message that is longer gRPC says
-# that the rest may come. A ping on TLS takes some 40 bytes, and comes once a minute.
-_MUTE_S: Final = 15.0
-_MUTE_BYTES: Final = 16 * 1024
-_SILENCE_BYTES: Final = 128
-
+# An honest caller that brings more than `_BROUGHT_BYTES` gets more than `_ANSWER_BYTES` within
+# `_ANSWER_S`: its calls are refused after ten seconds without a message, and of a message that is
+# longer gRPC says that the rest may come. A TLS ping has some 40 bytes, and comes once a minute.
+_ANSWER_S: Final = 15.0
+_BROUGHT_BYTES: Final = 16 * 1024
+_ANSWER_BYTES: Final = 128
 
 _NONE: Final = Traffic(0, 0)
 
@@ -67,7 +66,7 @@ class Floods:
         self._long_before_s = 0.0
         self._least_bytes = memory_bytes() or 0  # taken since the last look
         self._due_s = 0.0
-        self._close_until_s = 0.0  # so long looks come every `_MUTE_S`: newcomers take two
+        self._close_until_s = 0.0  # so long, looks come every `_ANSWER_S`: newcomers take two
 
     def look(self, now_s: float) -> list[Connection]:
         """End the connections that have brought too much, if it is time to look; which they were.
@@ -89,13 +88,13 @@ class Floods:
             for each in self._connections
             if each.local_port in self._most_brought
         }
-        ended = self._mute(now_s)
+        ended = self._unanswered(now_s)
         if has_grown:
             ended |= self._heavy(before)
         if has_grown or ended:
-            self._close_until_s = now_s + 2 * _MUTE_S
+            self._close_until_s = now_s + 2 * _ANSWER_S
         self._least_bytes = memory_bytes
-        self._due_s = now_s + (_MUTE_S if now_s < self._close_until_s else _LOOK_S)
+        self._due_s = now_s + (_ANSWER_S if now_s < self._close_until_s else _LOOK_S)
         self._connections.end(ended)
         return list(ended)
 
@@ -107,14 +106,14 @@ class Floods:
             if now.received - before.get(each, _NONE).received > self._most_brought[each.local_port]
         }
 
-    def _mute(self, now_s: float) -> set[Connection]:
-        """Those that have brought something for long, and got no answer; if it is time for that."""
-        if now_s - self._long_before_s < _MUTE_S:
+    def _unanswered(self, now_s: float) -> set[Connection]:
+        """Those that have brought something, and got no answer for `_ANSWER_S`; if that is over."""
+        if now_s - self._long_before_s < _ANSWER_S:
             return set()
         before, self._long_before, self._long_before_s = self._long_before, self._before, now_s
         return {
             each
             for each, now in self._before.items()
-            if now.received - before.get(each, _NONE).received > _MUTE_BYTES
-            and now.sent - before.get(each, _NONE).sent <= _SILENCE_BYTES
+            if now.received - before.get(each, _NONE).received > _BROUGHT_BYTES
+            and now.sent - before.get(each, _NONE).sent <= _ANSWER_BYTES
         }

@@ -47,7 +47,8 @@ _INSIST_S: Final = 0.5
 # Nodes that wait, in one message: some 100 KB.
 _MOST_WAITING: Final = 500
 
-# By refusals of the leader that concern itself: another one will make the change, or it may have.
+# Refusals that are about the leader, not about the change. By these it was not made, and another
+# leader can make it; by the second kind it may have been.
 _NOT_TRIED: Final = (NotLeading.__name__, NotCurrent.__name__, Stopping.__name__)
 _OPEN: Final = Unwritable.__name__
 
@@ -61,7 +62,7 @@ class Following:
         own: where its own link port is.
         open_line: calls a leader.
         clock: for leases.
-        waiting: of whom the leader is told.
+        waiting: the nodes that wait at this server, which the leader is told of.
     """
 
     def __init__(

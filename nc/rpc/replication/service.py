@@ -252,7 +252,7 @@ class ReplicationService:
         await self._submit(command, Origin(said.actor, said.method, said.request_id))
 
     def _with_waiting(self, command: HandOverAddress) -> HandOverAddress:
-        """As if all nodes that wait did so where this one links."""
+        """The command with what is known of the nodes that wait at any server."""
         waiting = self._waiting
         wanted = command.wanted or waiting.address_of(command.node_id)
         return replace(command, wanted=wanted, avoided=command.avoided | waiting.addresses)
