@@ -25,6 +25,7 @@ from nc.rpc.queue.call import (
     Refusal,
     ServerCall,
 )
+from nc.rpc.queue.connections import Connection, Connections
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.stalls import Stalls
 from nc.rpc.queue.stream import Stream
@@ -280,6 +281,32 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
             await asyncio.to_thread(list, peer.frames())  # until it ends
         assert await unary(channel) == b"x"
         assert len(running.gate.admitted) == 3
+
+
+async def test_a_connection_that_cannot_be_silent_ends_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also while another one, which came first, is silent."""
+    silence = Connections.silence
+    seen: list[Connection] = []
+
+    def silence_the_first(self: Connections, connection: Connection) -> bool:
+        seen.append(connection)
+        return len(seen) == 1 and silence(self, connection)
+
+    monkeypatch.setattr(Connections, "silence", silence_the_first)
+
+    def is_seen(count: int) -> bool:
+        return len(seen) == count
+
+    async with serving(decide=refuse_strangers) as running:
+        first, second = connected(running), connected(running)
+        with first.socket, second.socket:
+            for count, peer in enumerate((first, second), 1):
+                peer.socket.sendall(headers(1, UNARY.encode(), fields=[(b"party", b"stranger")]))
+                await running.until(partial(is_seen, count))
+            await asyncio.to_thread(list, second.frames())  # until it ends
+        assert (running.server.hang_ups.silenced, running.server.hang_ups.ended) == (1, 1)
 
 
 @pytest.mark.parametrize("most", [1, 2])

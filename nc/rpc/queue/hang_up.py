@@ -96,9 +96,11 @@ class HangUps:
         for each in self._connections:
             ends = (each.local_port, each.peer)
             if ends in wanted and ends not in self._silent:
-                is_silent = self._connections.silence(each)
-                self._silent[ends] = each, now_s + (SILENT_S if is_silent else 0)
-                self.silenced += 1
+                if self._connections.silence(each):
+                    self._silent[ends] = each, now_s + SILENT_S
+                    self.silenced += 1
+                else:
+                    self.ended += self._connections.end([each])
         self._searched = set()
 
     def _end_silent(self) -> None:
