@@ -38,6 +38,7 @@ SMALL = {
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
 }
 PARTS = {
+    "arguments",
     "attacks",
     "calls",
     "cluster",
