@@ -72,7 +72,8 @@ def _reset(channel: socket.socket, path: bytes, threads: ThreadPoolExecutor) -> 
                 if kind == PING and not flags & ACK:
                     acknowledgements.append(frame(PING, payload, ACK))
 
-    with channel, contextlib.suppress(ConnectionError):  # the server hung up
+    # The server hung up, or hears nothing of what comes here any more.
+    with channel, contextlib.suppress(ConnectionError, TimeoutError):
         peer = Peer(channel)
         reading = threads.submit(read)
         for first in range(0, RESETS, RESETS_AT_ONCE):
