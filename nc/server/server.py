@@ -289,8 +289,8 @@ class Server:
     async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except tasks.FATAL:
-            raise  # `report_failure` has logged it
         except Exception as error:
+            if error is self.replica.failure:
+                raise  # `report_failure` has logged it
             self._parts.logger.critical(log_events.TASK_CRASHED, task=name, exc_info=error)
             raise

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from eventlog.copies import FolderCopy
 from nc.domain import levels
 from nc.replica import leases
 from nc.testing import CLUSTER_LAWS, judge
@@ -11,6 +12,7 @@ from nc.testing.contract.laws.cluster import KNOWN_KINDS, NEVER_OLDER, REWOUND
 from nc.testing.contract.laws.law import Law
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import Action, Join
+from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.quarrels import (
     LOG,
     Ask,
@@ -21,7 +23,6 @@ from nc.testing.simulation.quarrels import (
     ResetLines,
     RewindLog,
 )
-from nc.testing.simulation.shared_log import LogView
 
 
 def plan(*actions: Action) -> Plan:
@@ -50,7 +51,7 @@ def a_rewind_goes_unnoticed(patch: pytest.MonkeyPatch) -> None:
 
 def a_fork_goes_unnoticed(patch: pytest.MonkeyPatch) -> None:
     """Nor what it reads with the chain."""
-    patch.setattr(LogView, "_check_next", lambda *_: None)
+    patch.setattr(FolderCopy, "_check_follows", lambda *_: None)
 
 
 def a_follower_is_out_before_its_lease_ended(patch: pytest.MonkeyPatch) -> None:

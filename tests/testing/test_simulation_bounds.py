@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 
-from eventlog import MemoryLog
+from nc.clock import SystemClock
 from nc.testing.contract.judgement import judge
 from nc.testing.contract.laws import CLUSTER_LAWS
 from nc.testing.contract.operations import IssueToken
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Call, Plan
+from nc.testing.simulation.data import Data
+from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.loop import SimulatedLoop
-from nc.testing.simulation.messages import Message, chain_of
+from nc.testing.simulation.messages import Message, next_record
 from nc.testing.simulation.outages import KillServer
 from nc.testing.simulation.playing import play
 from nc.testing.simulation.quarrels import LOG, Cut
-from nc.testing.simulation.shared_log import LogView, SharedLog, Trouble
+from nc.testing.simulation.shared_log import SharedLog, Trouble
 
+CLOCK = SystemClock()
 MESSAGES = 100
 
 
@@ -28,12 +31,11 @@ def test_a_log_that_lags_comes_no_slower_for_that() -> None:
 
 async def _read_late() -> None:
     shared = SharedLog(SeededRandom("lag"), lambda _: False)
-    last = None
     for number in range(MESSAGES):
-        last = Message("writer", number, b"", 0, chain_of(last, b"", 0))
-        shared.messages.append(last)
+        record = next_record(*shared.end, b"", 0, number)
+        shared.messages.append(Message("writer", number, record))
     shared.troubles[Trouble.LATE_LOG] = 1
-    view = LogView(shared, "reader", MemoryLog(lambda: 0), [])
+    view = LogView(shared, "reader", Data().open_copy(CLOCK, bytes), CLOCK.now_ns)
     reading = asyncio.create_task(view.run())
     while view.records < MESSAGES:  # noqa: ASYNC110 - in virtual time
         await asyncio.sleep(0.1)

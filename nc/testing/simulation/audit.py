@@ -10,6 +10,7 @@ from collections import Counter
 from itertools import permutations
 from typing import Final
 
+from eventlog import LogRewound
 from nc.clock import now_ms
 from nc.clock_watch import STEADY_AFTER_S
 from nc.domain.codec.digest import digest
@@ -34,6 +35,7 @@ from nc.testing.contract.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.servers import SimulatedServer
+from nc.testing.simulation.shared_log import SharedLog
 
 LOOK_S: Final = 5.0
 
@@ -215,11 +217,14 @@ class Audit:
         """Whether all servers have the same state now; one may be reading another's event."""
         return len({digest(server.replica.state) for server in self._cluster.servers}) == 1
 
-    def look_for_survivors(self) -> None:
-        """See that no server goes on that has read something else than the log has."""
-        cluster = self._cluster
-        for site in cluster.sites:
-            if cluster.several is None or cluster.several.may_go_on(site.ip):
-                continue
-            what = f"{site.name} goes on with another log than there is"
-            cluster.saw(REWOUND, what, holds=site.server is None)
+    def look_for_survivors(self, log: SharedLog) -> None:
+        """See that servers go on only with what the log has, and that the others say why not."""
+        there = [record.payload for record in log.records]
+        for site in self._cluster.sites:
+            if site.server is not None:
+                known = [record.payload for record in site.server.log.read()]
+                what = f"{site.name} goes on with another log than there is"
+                self._cluster.saw(REWOUND, what, holds=known == there[: len(known)])
+            elif log.is_rewound and site.failure is not None:
+                what = f"{site.name} does not say that the log lost events: {site.failure}"
+                self._cluster.saw(REWOUND, what, holds=isinstance(site.failure, LogRewound))

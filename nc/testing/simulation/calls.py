@@ -63,12 +63,19 @@ class Calls:
         return call
 
     def end(self, call: CallRecord, answer: Answer | None, now_ms: int) -> None:
+        if call not in self._under_way:
+            return  # given up
         self._under_way.remove(call)
         if not self._under_way:
             self._all_answered.set()
         call.ended, call.ended_ms, call.answer = self._tick(), now_ms, answer
         self._has_new_names |= answer is not None and bool(answer.token)
         self.ended.append(call)
+
+    def give_up(self, now_ms: int) -> None:
+        """End all calls that are under way: what is answered from now on is not looked at."""
+        for call in list(self._under_way):
+            self.end(call, None, now_ms)
 
     def steps(self) -> list[Step]:
         found: list[Step] = []

@@ -40,9 +40,7 @@ class MachineClock:
     def __init__(self, time: Clock) -> None:
         self._time = time
         self.offset_ms = 0
+        self.monotonic_ns = time.monotonic_ns
 
     def now_ns(self) -> int:
         return self._time.now_ns() + self.offset_ms * _NS_PER_MS
-
-    def monotonic_ns(self) -> int:
-        return self._time.monotonic_ns()

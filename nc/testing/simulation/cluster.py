@@ -16,6 +16,7 @@ from nc.testing.contract.laws.cluster import (
     GOES_ON,
     NOT_LOST,
     NOTHING_CRASHES,
+    REWOUND,
     STARTS,
 )
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
@@ -47,6 +48,9 @@ from nc.testing.targets.calls import Names
 from nc.testing.targets.server import imported_certificates
 
 _NO_STATE: Final = State()
+
+# What is looked at even when the log has lost what was acknowledged.
+_UNTIL_THE_END: Final = {NOTHING_CRASHES, REWOUND}
 
 _NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values(), *NODE_STATUSES.values()}
 
@@ -91,6 +95,7 @@ class Cluster:
         self._names = Names(imported_certificates())
         self.sites = [Site(number, self) for number in range(servers)]
         self._calls = Calls()
+        self._is_finished = False
         self.given: list[GivenAddress] = []
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
@@ -135,6 +140,8 @@ class Cluster:
         self.chronicle.lines.append(f"{self.now_s:+10.3f} s  {text}")
 
     def saw(self, law: Law, what: str, *, holds: bool) -> None:
+        if self._is_finished and law not in _UNTIL_THE_END:
+            return
         sighting = Sighting(what, self.now_s, self.state.seq)
         self.chronicle.saw(law.name, sighting, holds=holds)
         if not holds:
@@ -167,7 +174,11 @@ class Cluster:
         """The answer to a client; None: no answer, or only that the server is unavailable."""
         site = self.site_of(replica)
         server = site.server
-        if server is None or operation.shown not in {"", ADMIN, *self._names.nodes()}:
+        if (
+            self._is_finished
+            or server is None
+            or operation.shown not in {"", ADMIN, *self._names.nodes()}
+        ):
             return None
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
@@ -241,15 +252,22 @@ class Cluster:
     # The end
 
     def finish(self) -> None:
-        """Compare the history with the whole log."""
+        """Compare the history up to now with the whole log; what comes later has no history."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        self._calls.give_up(self._now_ms)
         chronicle = self.chronicle
         chronicle.held[NOTHING_CRASHES.name] += 1
-        if self.servers:
+        if self.servers or self.several is not None:
             for step in self._calls.steps():
                 chronicle.add(step)
             try:
                 states = [server.replica.state for server in self.servers]
-                past = read_log(chronicle, self.servers[0].log, states)
+                log = (
+                    self.servers[0].log.read() if self.several is None else self.several.log.records
+                )
+                past = read_log(chronicle, log, states)
             except LogDamaged as damaged:
                 self.saw(STARTS, f"{damaged}", holds=False)
             else:

@@ -7,6 +7,7 @@ from typing import Final
 
 import eventlog
 from eventlog import EventLog
+from eventlog.copies import FolderCopy
 from eventlog.testing import SimulatedDisk
 from nc.clock import Clock, now_utc
 from nc.pki.renewal import require_plausible
@@ -15,6 +16,7 @@ from nc.server.first_start import AuthorityFiles, Listing
 
 FOLDER: Final = Path("/log")
 _SEGMENT_BYTES: Final = 8192  # so that a life fills several
+_SHARED_LOG_ID: Final = bytes(16)
 _SECRET_KEY: Final = Path("/secret.key")
 _AUTHORITIES: Final = (Path("/grpc"), Path("/network"))
 
@@ -72,6 +74,18 @@ class Data:
         require_plausible(now_utc(clock))
         self._log_id = self._log_id or log.log_id.hex()
         return log
+
+    def open_copy(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> FolderCopy:
+        """Open the copy of a log that servers share; raises LogError, PowerLoss."""
+        return FolderCopy(
+            FOLDER,
+            _SHARED_LOG_ID,
+            "the shared log",
+            now_ns=clock.now_ns,
+            random_bytes=random_bytes,
+            disk=self.disk,
+            segment_size_bytes=_SEGMENT_BYTES,
+        )
 
     def _list(self) -> Listing:
         """As `first_start.look` lists real folders."""

@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from eventlog.api import ReadableLog
+from eventlog.api import Record
 from nc.domain.codec.digest import digest
 from nc.domain.events import Batch, Event
 from nc.domain.evolve import evolve_entries
@@ -49,7 +49,9 @@ class GivenAddress(NamedTuple):
     at_s: float
 
 
-def read_log(chronicle: Chronicle, log: ReadableLog, states: Sequence[State]) -> list[State]:
+def read_log(
+    chronicle: Chronicle, records: Iterable[Record], states: Sequence[State]
+) -> list[State]:
     """Add the log to the history, and compare it with its digests and the servers' states.
 
     Returns:
@@ -58,7 +60,7 @@ def read_log(chronicle: Chronicle, log: ReadableLog, states: Sequence[State]) ->
     entries: list[pb.Entry] = []
     past = [State()]
     recorded: list[pb.DigestRecorded] = []
-    for record in log.read():
+    for record in records:
         batch = Batch.FromString(record.payload).entries
         events = [event for entry in batch for event in entry.events]
         _look_for_lost_links(chronicle, past[-1], events)
@@ -121,7 +123,7 @@ def _events(messages: Sequence[Message]) -> Iterator[tuple[int, str, Event]]:
     """Each event with its sequence number, and who appended it."""
     seq = 0
     for message in messages:
-        for entry in Batch.FromString(message.payload).entries:
+        for entry in Batch.FromString(message.record.payload).entries:
             for event in entry.events:
                 seq += 1
                 yield seq, message.writer, event

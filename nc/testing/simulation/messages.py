@@ -1,33 +1,31 @@
 """What the simulated servers keep of a log: messages, each of which continues the chain."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
+from eventlog.api import Record
+from eventlog.format import RecordHeader, RecordType, chain_record
 
-__all__ = ["Message", "chain_of"]
+__all__ = ["Message", "next_record"]
+
+_EPOCH: Final = 1  # of all writers: nothing here looks at it
 
 
 class Message(NamedTuple):
-    """One record or marker.
+    """One append.
 
     Attributes:
         writer: whose append it was; with `number` it is told from all others.
-        count: of events; 0: a marker.
-        chain: the hash of the message before it, and of this one.
+        record: without events, it is a marker.
     """
 
     writer: str
     number: int
-    payload: bytes
-    count: int  # type: ignore[assignment]  # as of `eventlog.api.Record`
-    chain: bytes
-
-    def continues(self, before: "Message | None") -> bool:
-        """Whether it is what was appended behind that message."""
-        return self.chain == chain_of(before, self.payload, self.count)
+    record: Record
 
 
-def chain_of(before: Message | None, payload: bytes, count: int) -> bytes:
+def next_record(after: int, chain: bytes, payload: bytes, count: int, at_ns: int) -> Record:
+    """The record behind event `after`, where the chain's hash is `chain`."""
     kind = RecordType.EVENTS if count else RecordType.MARKER
-    header = RecordHeader(1, count, kind, 0, 0)
-    return chain_record(NO_CHAIN if before is None else before.chain, header, payload)
+    header = RecordHeader(after + 1, count, kind, at_ns, _EPOCH)
+    chain = chain_record(chain, header, payload)
+    return Record(after + 1, count, at_ns, _EPOCH, chain, payload)

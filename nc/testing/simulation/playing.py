@@ -5,7 +5,7 @@ import gc
 from functools import partial
 from typing import Any, Final
 
-from eventlog import LogRewound, SyncFailed, WriterReplaced
+from eventlog import LogUnavailable
 from eventlog.testing import PowerLoss
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, SAME_STATE, STARTS
 from nc.testing.contract.operations import CheckHealth, CheckState, IssueToken, Port, Redeem
@@ -56,7 +56,7 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
         error = context.get("exception")
         is_given_up = isinstance(error, TimeoutError) and str(error) == _DIAL_GIVEN_UP
         # for these `Site` ends the server
-        is_simulated = isinstance(error, PowerLoss | SyncFailed | WriterReplaced | LogRewound)
+        is_simulated = isinstance(error, PowerLoss | LogUnavailable)
         if not (is_given_up or is_simulated):
             cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
 
@@ -98,8 +98,8 @@ async def _live(cluster: Cluster, review: FieldReview) -> None:
     await executor.repair()
     if cluster.several is not None:
         await asyncio.sleep(AFTER_S + 1)
-        if not all(cluster.several.may_go_on(site.ip) for site in cluster.sites):
-            audit.look_for_survivors()
+        audit.look_for_survivors(cluster.several.log)
+        if cluster.several.log.is_broken:
             return
     if not await _all_serve(cluster):
         cluster.saw(STARTS, "not every server serves again", holds=False)

@@ -1,6 +1,5 @@
 """What goes wrong between several servers, and between them and the log that they share."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from nc.domain.invitations import InviteReplica
 from nc.domain.levels import FIRST_LEVEL, LEVEL
 from nc.domain.replica_errors import ReplicaTooOld
-from nc.replica.errors import OutcomeOpen, WriteRefused
+from nc.testing.contract.laws.cluster import TOO_OLD
 from nc.testing.simulation.actions import Action
 from nc.testing.simulation.lines import THE_LOG, way
+from nc.testing.simulation.loop import first_of
 from nc.testing.simulation.outages import KillServer
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -119,12 +119,17 @@ class Invite(Action):
         on.do(self._invite(on))
 
     async def _invite(self, on: "Executor") -> None:
-        for site in on.cluster.sites:
-            server = site.server
-            if server is not None and _leads(site):
-                command = InviteReplica(f"invitation {self.at_ms}", self.at_ms)
-                with contextlib.suppress(ReplicaTooOld, WriteRefused, OutcomeOpen):
-                    await server.server.submit(command, "invite")
+        leader = _leader(on)
+        if leader is None or (server := leader.server) is None:
+            return
+        command = InviteReplica(f"invitation {self.at_ms}", self.at_ms)
+        inviting = server.life.run(server.server.submit(command, "invite"))
+        await first_of(inviting, server.life.over.wait())
+        is_over = inviting.done() and not inviting.cancelled()
+        refusal = inviting.exception() if is_over else None
+        for replica_id in refusal.versions if isinstance(refusal, ReplicaTooOld) else ():
+            level = server.replica.state.membership.replicas[replica_id].level
+            on.cluster.saw(TOO_OLD, f"{replica_id} is of level {level}", holds=level < LEVEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +199,10 @@ class Ask(Action):
 
 @dataclass(frozen=True, slots=True)
 class RewindLog(Action):
-    """The log loses its last messages, as when old copies are put back; all had read them.
+    """The log loses its last messages, as when old copies are put back.
 
-    It is the end of the cluster's life: no server may go on.
+    It is the end of the cluster's life: no server that has read them may go on, and what was
+    acknowledged is forgotten by the others.
     """
 
     count: int
@@ -205,7 +211,8 @@ class RewindLog(Action):
     def begin(self, on: "Executor") -> None:
         if on.cluster.several is not None:
             on.cluster.note(f"the log loses its last {self.count} messages")
-            on.cluster.several.rewind(self.count, appended=self.appended)
+            on.cluster.finish()
+            on.cluster.several.log.rewind(self.count, appended=self.appended)
 
 
 @dataclass(frozen=True, slots=True)

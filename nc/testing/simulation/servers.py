@@ -17,9 +17,9 @@ from nc.rpc.methods import Methods
 from nc.testing.contract.history import Answer
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_LEADER
 from nc.testing.contract.operations import Call
+from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
-from nc.testing.simulation.shared_log import LogView
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import LocalServer
 
@@ -60,7 +60,7 @@ class SimulatedServer(LocalServer):
         self, cluster: "Cluster", name: str, log: EventLog | LogView, number: int, clock: Clock
     ) -> None:
         self.life = Life()
-        self.power_is_lost = asyncio.Event()
+        self.power_is_lost = log.power_is_lost if isinstance(log, LogView) else asyncio.Event()
         self.is_stopping = False
         self.log = log
         self.name = name
@@ -153,6 +153,7 @@ class SimulatedServer(LocalServer):
     async def start(self) -> None:
         if isinstance(self.log, LogView):
             self.life.run(self.log.run())
+            self.life.run(self.log.keep_copy())
         await super().start()
 
     async def stop(self) -> None:

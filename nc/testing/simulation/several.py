@@ -12,9 +12,9 @@ from nc.secrets import new_serial
 from nc.server.parts import Cluster as ClusterParts
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import Lines, SimulatedLine
-from nc.testing.simulation.messages import Message
+from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.shared_log import LogView, SharedLog, Trouble
+from nc.testing.simulation.shared_log import SharedLog, Trouble
 from nc.testing.targets.server import authorities
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ class Several:
         lines: what the servers say to each other.
         levels: of the servers' versions, from their next starts on.
         last_epoch: of the leaders that have acknowledged anything.
-        is_rewound: the log has lost events.
     """
 
     def __init__(self, cluster: "Cluster", network: Network) -> None:
@@ -48,7 +47,6 @@ class Several:
         )
         self.levels = [LEVEL] * SERVERS
         self.last_epoch = 0
-        self.is_rewound = False
         self._now_s = asyncio.get_running_loop().time
         self._faults = 0
         self._settled_at_s = 0.0
@@ -80,17 +78,6 @@ class Several:
     def is_in_touch(self, name: str) -> bool:
         """Whether no fault has kept a server out of touch within the last `AFTER_S`."""
         return not self._apart[name] and self._apart_until_s.get(name, 0.0) < self._now_s()
-
-    def may_go_on(self, ip: str) -> bool:
-        """Whether the server at an address has read what the log has."""
-        return not self.is_rewound and ip not in self.log.forked_after
-
-    def rewind(self, count: int, *, appended: bool) -> None:
-        """Lose the last messages; `appended`: others have appended since."""
-        self.is_rewound = True
-        self.log.rewind(count)
-        for number in range(count + 1 if appended else 0):
-            self.log.messages.append(Message("another server", number, b"", 0, b""))
 
     def parts(self, view: LogView, ip: str, clock: Clock) -> ClusterParts:
         """What makes a server one of the cluster, with the mesh of the hubs."""

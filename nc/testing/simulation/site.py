@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
+from eventlog import EventLog, LogDamaged, LogError, LogUnavailable
 from eventlog.testing import CrashOutcome, PowerLoss
 from nc.clock import Clock
 from nc.data_folder import DataLost
@@ -19,11 +19,10 @@ from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, STARTS
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.data import Data, Part
+from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.loop import first_of
-from nc.testing.simulation.messages import Message
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.several import DriftingClock
-from nc.testing.simulation.shared_log import LogView
 
 if TYPE_CHECKING:
     from nc.testing.simulation.cluster import Cluster
@@ -43,6 +42,7 @@ class Site:
         process: the server, from its start to its end, while there is one.
         server: the same, while it serves; `up` is set then.
         cannot_start: the server finds its log damaged.
+        failure: of its log, which ended the server; None while it serves.
     """
 
     def __init__(self, number: int, cluster: "Cluster") -> None:
@@ -54,11 +54,11 @@ class Site:
         self._clock: Clock = cluster.clock
         if several is not None:
             self._clock = DriftingClock(cluster.clock, several.log.chance)
-        self._copy, self._known = MemoryLog(cluster.clock.now_ns), list[Message]()
         self.process: SimulatedServer | None = None
         self.server: SimulatedServer | None = None
         self.up = asyncio.Event()
         self.cannot_start = False
+        self.failure: Exception | None = None
         self.data = Data()
         self._full_disks = 0
         self._refusal = ""
@@ -72,7 +72,7 @@ class Site:
         while not self.cannot_start:
             server = await self._started()
             if server is not None:
-                self.server, self._refusal = server, ""
+                self.server, self._refusal, self.failure = server, "", None
                 self.up.set()
                 self._check_start(server)
                 self._cluster.note(f"{self.name} serves, after event {self._cluster.state.seq}")
@@ -109,7 +109,8 @@ class Site:
             self._report_refusal(str(refused))
             self._lose(server, silently=False)
         except (LogError, Unwritable, WriteRefused, Stopping) as error:
-            self._cluster.note(f"{self.name} does not start: {error}")
+            self._report_refusal(str(error))
+            self.failure = error
             self._lose(server, silently=False)
         else:
             return server
@@ -122,9 +123,10 @@ class Site:
 
     def _open_log(self) -> EventLog | LogView:
         self.data.disk.is_full = self._full_disks > 0
-        if self._several is not None:
-            return LogView(self._several.log, self.ip, self._copy, self._known)
         cluster, lost = self._cluster, self.data.lost
+        if self._several is not None:
+            copy = self.data.open_copy(cluster.clock, cluster.chance.random_bytes)
+            return LogView(self._several.log, self.ip, copy, cluster.clock.now_ns)
         log = self.data.open(cluster.clock, cluster.chance.random_bytes)
         without = ", ".join(part.value for part in lost)
         cluster.saw(ONE_CLUSTER, f"{self.name} starts without {without}", holds=not lost)
@@ -164,7 +166,7 @@ class Site:
     async def _watch_failure(self, server: SimulatedServer) -> None:
         await first_of(server.replica.failed.wait(), server.life.over.wait())
         if server.replica.failed.is_set() and not server.life.is_over:
-            failure = server.replica.failure
+            failure = self.failure = server.replica.failure
             self._cluster.note(f"{self.name} ends: {failure}")
             holds = isinstance(failure, LogUnavailable)  # which we made so
             self._cluster.saw(NOTHING_CRASHES, f"{self.name} ends: {failure!r}", holds=holds)

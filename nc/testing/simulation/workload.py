@@ -5,7 +5,7 @@ so that what takes a minute (silence, a wait before the next try) is sometimes o
 else happens, and sometimes not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from nc.testing.contract.operations import CheckState, GetAddress, Unregister
@@ -20,7 +20,17 @@ from nc.testing.simulation.outages import (
     KillServer,
     RestartServer,
 )
-from nc.testing.simulation.quarrels import LOG, Ask, Cut, KillLeader, TroubleAll
+from nc.testing.simulation.quarrels import (
+    LOG,
+    Ask,
+    Cut,
+    Downgrade,
+    ForkLog,
+    Invite,
+    KillLeader,
+    RewindLog,
+    TroubleAll,
+)
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 from nc.testing.targets.in_process import START_MS
@@ -30,6 +40,8 @@ DEFAULT_ACTIONS: Final = 40
 _NETWORKS: Final = ("10.1.1.1/24", "10.1.1.1/24", "10.1.1.1/28")
 _SHARED: Final = (False, False, False, True)
 _PAUSES_MS: Final = (0, 0, 5, 30, 200, 1000, 1000, 5000, 20_000, 70_000)
+# Of several servers, which look at each other all the time: a second costs ten times as much.
+_PAUSES_OF_SEVERAL_MS: Final = (*_PAUSES_MS[:-1] * 3, _PAUSES_MS[-1])
 _SECONDS: Final = (1, 3, 10, 30, 70, 100)
 _DOWN_S: Final = (0, 1, 5, 30, 90)
 _DAY_MS: Final = 25 * 3_600_000  # after which expired tokens are forgotten
@@ -41,6 +53,10 @@ _AT_FIRST: Final = (1, 2, 3, 4)
 _MOST_NODES: Final = 9
 _ASKING_S: Final = (3, 10, 30)
 _CHASES: Final = 6
+_INVITED_AFTER_MS: Final = (1000, 5000, 20_000, 30_000)
+_ENDS_OF_LOG: Final = (False, False, False, True)
+_LOST_MESSAGES: Final = (1, 2, 4, 20)
+_AFTER_THE_END: Final = 3  # actions
 _SIZES_BYTES: Final = (28, 1400, 1400, 60_000)
 
 
@@ -55,9 +71,11 @@ def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = 
     workload = ClusterWorkload(pick, is_shared=shared)
     for _ in range(pick(_AT_FIRST)):
         workload.join()
-    for _ in range(actions):
-        workload.pause()
-        pick(_RULES_OF_SEVERAL if shared else _RULES)(workload)
+    rules = _RULES_OF_SEVERAL if shared else _RULES
+    workload.go_on(rules, actions)
+    if shared and pick(_ENDS_OF_LOG):
+        workload.break_log()
+        workload.go_on(rules, _AFTER_THE_END)
     return act.Plan(seed, network, shared, tuple(workload.actions))
 
 
@@ -71,7 +89,12 @@ class ClusterWorkload(Choices):
         self.actions: list[act.Action] = []
 
     def pause(self) -> None:
-        self._now_ms += self.pick(_PAUSES_MS)
+        self._now_ms += self.pick(_PAUSES_OF_SEVERAL_MS if self._is_shared else _PAUSES_MS)
+
+    def go_on(self, rules: Sequence[Callable[["ClusterWorkload"], None]], count: int) -> None:
+        for _ in range(count):
+            self.pause()
+            self.pick(rules)(self)
 
     def _add(self, kind: Callable[..., act.Action], *fields: Any) -> None:
         self.actions.append(kind(self._now_ms, *fields))
@@ -212,6 +235,22 @@ class ClusterWorkload(Choices):
             case _:
                 self._add(KillLeader, self.pick(_DOWN_S))
 
+    def downgrade(self) -> None:
+        """A server is older for a while, and the leader is to record what that does not know."""
+        self._add(Downgrade, self.pick(_SECONDS), self._replica())
+        for _ in range(2):
+            self._now_ms += self.pick(_INVITED_AFTER_MS)
+            self._add(Invite)
+
+    def break_log(self) -> None:
+        """The log loses its end, or a server is given other bytes of it, while clients ask."""
+        self._add(Ask, self.pick(_ASKING_S))
+        self.pause()
+        if self.pick((True, False)):
+            self._add(RewindLog, self.pick(_LOST_MESSAGES), self.pick((True, False)))
+        else:
+            self._add(ForkLog, self._replica())
+
     def chase(self) -> None:
         """A node comes to another server while others send to it; news may come late."""
         node, others = self._machine(), [self._machine(), self._machine()]
@@ -253,6 +292,7 @@ _RULES_OF_SEVERAL: Final = (
     ClusterWorkload.revive,
     ClusterWorkload.overtake,
     *[ClusterWorkload.quarrel] * 3,
+    ClusterWorkload.downgrade,
     ClusterWorkload.chase,
     ClusterWorkload.forge,
 )

@@ -123,5 +123,9 @@ SAME_STATE = _law(
 )
 REWOUND = _law(
     "no server goes on with a log that lost events",
-    "A server that has read more than the log has now, or other bytes, ends, and starts no more.",
+    "A server goes on only with what the log has; others end, say why, and start no more.",
+)
+TOO_OLD = _law(
+    "only older servers hold back new kinds of events",
+    "A change is refused for a server's level only while one of a lower level goes on.",
 )
