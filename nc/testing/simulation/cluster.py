@@ -35,6 +35,7 @@ from nc.testing.simulation.log_review import (
     look_for_stale_answers,
     look_for_unknown_kinds,
     look_for_wrong_outcomes,
+    look_for_wrong_refusals,
     read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
@@ -66,6 +67,7 @@ class Cluster:
         given: the addresses that agents were given.
         traffic: the packets.
         refused: request ids of calls that "changed nothing".
+        called_old: servers that were, with the events before and after that.
         acknowledged: those of changes that the crowd made.
         time: what clocks that are right show.
         clock: the servers'; `clock_set_at_s` is the loop's time at which it was last set.
@@ -88,6 +90,7 @@ class Cluster:
         self.traffic = Traffic(self)
         self.refused: set[str] = set()
         self.acknowledged: set[str] = set()
+        self.called_old: list[tuple[str, int, int]] = []
         self._crowd = Crowd(self)
         self.chance = SeededRandom(("cluster", plan.seed))
         self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
@@ -272,6 +275,7 @@ class Cluster:
                 self.saw(STARTS, f"{damaged}", holds=False)
             else:
                 look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
+                look_for_wrong_refusals(chronicle, self.called_old, past)
                 look_for_wrong_outcomes(chronicle, self.refused, self.acknowledged)
         if self.several is not None:
             look_for_appends_of_others(chronicle, self.several.log.messages)

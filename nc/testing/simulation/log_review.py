@@ -11,7 +11,7 @@ from nc.domain.codec.digest import digest
 from nc.domain.events import Batch, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.fsm import ConnectionState
-from nc.domain.levels import level_of
+from nc.domain.levels import LEVEL, level_of
 from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
@@ -23,6 +23,7 @@ from nc.testing.contract.laws.cluster import (
     KNOWN_KINDS,
     LEADER_APPENDS,
     OWN_LINKS,
+    TOO_OLD,
     TRUE_ANSWER,
 )
 from nc.testing.contract.laws.order import answers_are_never_stale
@@ -174,6 +175,18 @@ class _Acknowledged:
 
     def before(self, call: CallRecord) -> int:
         return self._seqs[bisect_right(self._ended, call.begun)]
+
+
+def look_for_wrong_refusals(
+    chronicle: Chronicle, called_old: Sequence[tuple[str, int, int]], past: Sequence[State]
+) -> None:
+    """Check that each server that was called too old was so at some event meanwhile."""
+    seqs = [state.seq for state in past]
+    for name, known_seq, last_seq in called_old:
+        known = past[bisect_right(seqs, known_seq) - 1 : bisect_right(seqs, last_seq)]
+        levels = [state.membership.replicas[name].level for state in known]
+        sighting = Sighting(f"{name} is called too old, of level {levels}", 0, last_seq)
+        chronicle.saw(TOO_OLD.name, sighting, holds=min(levels) < LEVEL)
 
 
 def look_for_wrong_outcomes(

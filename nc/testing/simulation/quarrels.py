@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from nc.domain.invitations import InviteReplica
 from nc.domain.levels import FIRST_LEVEL, LEVEL
 from nc.domain.replica_errors import ReplicaTooOld
-from nc.testing.contract.laws.cluster import TOO_OLD
 from nc.testing.simulation.actions import Action
 from nc.testing.simulation.lines import THE_LOG, way
 from nc.testing.simulation.loop import first_of
@@ -122,14 +121,14 @@ class Invite(Action):
         leader = _leader(on)
         if leader is None or (server := leader.server) is None:
             return
+        known_seq = server.replica.state.seq
         command = InviteReplica(f"invitation {self.at_ms}", self.at_ms)
         inviting = server.life.run(server.server.submit(command, "invite"))
         await first_of(inviting, server.life.over.wait())
         is_over = inviting.done() and not inviting.cancelled()
         refusal = inviting.exception() if is_over else None
         for replica_id in refusal.versions if isinstance(refusal, ReplicaTooOld) else ():
-            level = server.replica.state.membership.replicas[replica_id].level
-            on.cluster.saw(TOO_OLD, f"{replica_id} is of level {level}", holds=level < LEVEL)
+            on.cluster.called_old.append((replica_id, known_seq, server.replica.state.seq))
 
 
 @dataclass(frozen=True, slots=True)
