@@ -88,5 +88,5 @@ def test_every_server_s_state_is_held_against_the_log() -> None:
         ([], []),
     ):
         chronicle = Chronicle()
-        read_log(chronicle, log, states)
+        read_log(chronicle, log.read(), states)
         assert [holds for holds, _ in replay_equals_live.check(Observed(chronicle))] == findings

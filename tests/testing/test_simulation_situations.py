@@ -3,10 +3,11 @@
 import pytest
 
 from nc.testing import CheckState
-from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import Call, DuplicateNode, Expire, Join, SendPackets, SwitchOff
-from nc.testing.simulation.quarrels import RewindLog, TroubleAll
+from nc.testing.simulation.outages import CutPower
+from nc.testing.simulation.quarrels import Ask, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 from tests.testing.simulated_clusters import BY_NAME, BY_SITUATION, judged
@@ -63,6 +64,16 @@ FOUND_IN_CLUSTERS = {
             ),
         ),
     ),
+    "a power cut leaves a later record of a copy, and not one before it": (
+        "a copy calls durable what is not",
+        STARTS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(Ask(2000, 15), CutPower(9000, 3, 0.9, 3, down_s=0, replica=1)),
+        ),
+    ),
     "servers begin at once, with one administrator's certificate": (
         "a certificate that is recorded already ends the start",
         NOTHING_CRASHES,
@@ -94,3 +105,25 @@ def test_a_log_that_lost_events_ends_the_servers(appended: bool) -> None:
     chronicle = play(Plan(1, "10.1.1.1/24", is_shared=True, actions=actions))
     assert judged(chronicle).breaches == []
     assert chronicle.held[REWOUND.name] == SERVERS
+
+
+def test_a_log_that_gives_a_server_other_bytes_ends_it_and_that_is_no_crash() -> None:
+    """The others go on. Its tasks end by what was reported already: none says `task.crashed`."""
+    actions = (Join(1000, "node 1"), ForkLog(20_000, 0), Join(30_000, "node 2", 1))
+    chronicle = play(Plan(1, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+    assert "server 1 ends: " in str(chronicle)
+    assert "server 2 ends: " not in str(chronicle)
+
+
+def test_what_a_copy_loses_at_a_power_cut_is_read_again() -> None:
+    """What was not synced is gone from it, and the server's state is the log's in the end."""
+    found = []
+    for keep in (0.0, 1.0):
+        actions = (Ask(2000, 15), CutPower(9000, 3, keep, 1, down_s=0, replica=1))
+        chronicle = play(Plan(1, "10.1.1.1/24", is_shared=True, actions=actions))
+        assert judged(chronicle).breaches == []
+        lines = [line for line in chronicle.lines if "server 2 has a copy of the log" in line]
+        found.append(int(lines[-1].rpartition(" ")[2]))
+    lost, kept = found
+    assert 0 < lost < kept
