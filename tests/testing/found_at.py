@@ -30,6 +30,7 @@ ONE_SERVER: Final = {
     "a full disk at a snapshot ends the writer": 11,
     "a full disk loses the record of a link s end": 15,
     "a lost reply to an attempt costs another node": 47,
+    "an address is told before it is durable": 103,
 }
 
 # Of several servers, in short lives; others take a long search.
@@ -40,7 +41,9 @@ SEVERAL_SERVERS: Final = {
     "a fork goes unnoticed": 14,
     "a late close drops the link at another server": 24,
     "a leader goes on until it hears of another": 18,
+    "a lost session goes on": 0,
     "a node that is revived in time keeps its link": 8,
+    "a packet is passed on to where its node has gone": 0,
     "a replaced link waits for one that is elsewhere": 1,
     "a rewind goes unnoticed": 9,
     "a server does not follow the log": 0,
@@ -49,7 +52,10 @@ SEVERAL_SERVERS: Final = {
     "every server counts as old": 0,
     "followers and leaders answer without a lease": 0,
     "levels are ignored": 0,
+    "links of other servers are dropped": 6,
     "the leader acknowledges before its followers know": 2,
+    "the source of another server s packet is not checked": 0,
     "what another replica ends lives on here": 0,
+    "what comes from a server is forwarded like a kernel s": 0,
     "what was read at a conflict is told too late": 0,
 }
