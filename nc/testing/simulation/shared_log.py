@@ -38,7 +38,7 @@ class SharedLog:
         troubles: what is not as it should be, each as often as it was begun.
         is_rewound: it has lost messages.
         forked_after: by server, how many messages its store has as they are; not the later ones.
-        changed: set, and replaced, with each append.
+        changed: set, and replaced, with each append, and when messages are lost.
     """
 
     def __init__(self, chance: SeededRandom, is_cut_off: Callable[[str], bool]) -> None:
@@ -68,8 +68,11 @@ class SharedLog:
         """Append, if there are so many messages; else refuse it."""
         if len(self.messages) == after:
             self.messages.append(message)
-            self.changed.set()
-            self.changed = asyncio.Event()
+            self._wake()
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def read(self, name: str, after: int, through: int) -> list[Message]:
         """These messages, as the store has them that a server reads from."""
@@ -108,3 +111,4 @@ class SharedLog:
             self.messages.append(
                 Message("another server", number, next_record(*self.end, b"", 0, 0))
             )
+        self._wake()

@@ -126,7 +126,8 @@ class Site:
         cluster, lost = self._cluster, self.data.lost
         if self._several is not None:
             copy = self.data.open_copy(cluster.clock, cluster.chance.random_bytes)
-            cluster.note(f"{self.name} has a copy of the log up to event {copy.last_seq}")
+            if not self._refusal:  # else it is as it was
+                cluster.note(f"{self.name} has a copy of the log up to event {copy.last_seq}")
             return LogView(self._several.log, self.ip, copy, cluster.clock.now_ns)
         log = self.data.open(cluster.clock, cluster.chance.random_bytes)
         without = ", ".join(part.value for part in lost)
