@@ -20,6 +20,7 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from nc.cli import main as network_controller
 from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
 from tests.support import forked_program
+from tests.support.forked_popen import ForkedPopen
 from tests.support.unsynced import skip_syncs
 
 PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
@@ -150,6 +152,7 @@ def _run_script() -> None:
         return
     theirs.close()
     forked_program.ask(ours)
+    subprocess.Popen = ForkedPopen  # type: ignore[misc]
     del sys.argv[0]
     sys.path.insert(0, str(Path(sys.argv[0]).parent))
     runpy.run_path(sys.argv[0], run_name="__main__")
