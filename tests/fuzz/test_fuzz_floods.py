@@ -186,7 +186,7 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
     """It is refused at the headers, then nothing is; an administrator is served."""
     context = unregistered(server, tmp_path)
     path = (CONTROL + "CheckConnState").encode()
-    with bounded(server):
+    with bounded(server, silent=1):
         raw = socket.create_connection((LOOPBACK, server.control_port), PATIENCE_S)
         with context.wrap_socket(raw, server_hostname="localhost") as channel:
             refused = 0
