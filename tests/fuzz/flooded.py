@@ -1,5 +1,6 @@
 """A server that is flooded goes on serving, and takes little memory, and no file for good."""
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -39,6 +40,24 @@ def assert_serves(server: ServerProcess) -> None:
         assert pb.GetBootStrapTokenResponse.FromString(outcome.body).code == "200"
     with watched.channel(server.bootstrap_target, admin=False) as channel:
         assert checked_call(channel, HEALTH_CHECK.decode(), b"").status is grpc.StatusCode.OK
+
+
+def a_node(server: ServerProcess, folder: Path) -> tuple[str, ssl.SSLContext]:
+    """A new node's token, and its identity at the control port, of files in a folder."""
+    with Watched(server, plaintext=False).channel(server.control_target, admin=True) as channel:
+        issued = pb.GetBootStrapTokenResponse.FromString(
+            checked_call(channel, CONTROL + "GetBootStrapToken", b"").body
+        )
+        redeemed = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken).SerializeToString()
+        node = pb.GetTokenResponse.FromString(
+            checked_call(channel, CONTROL + "GetToken", redeemed).body
+        )
+    (folder / "node.pem").write_bytes(base64.b64decode(node.GrpcClientCert))
+    (folder / "node-key.pem").write_bytes(base64.b64decode(node.GrpcClientKey))
+    context = ssl.create_default_context(cadata=base64.b64decode(node.GrpcCaCert).decode())
+    context.set_alpn_protocols(["h2"])
+    context.load_cert_chain(folder / "node.pem", folder / "node-key.pem")
+    return node.token, context
 
 
 @contextlib.contextmanager
