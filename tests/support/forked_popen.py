@@ -1,4 +1,4 @@
-"""`subprocess.Popen` for scripts: what they start of ours is forked (`zygote`)."""
+"""`subprocess.Popen`, but that our programs and scripts are forked (`zygote`)."""
 
 import os
 import select
@@ -16,7 +16,8 @@ class ForkedPopen(subprocess.Popen[Any]):
     _ended = -1  # gives the exit code at its end
 
     def _execute_child(self, args: Any, *others: Any) -> None:
-        if isinstance(args, str) or not (is_script(args) or _is_program(args)):
+        words = [] if isinstance(args, str) else [os.fspath(word) for word in args]
+        if not (is_script(words) or _is_program(words)):
             super()._execute_child(args, *others)  # type: ignore[misc]
             return
         folder, environment = others[4:6]
@@ -24,7 +25,7 @@ class ForkedPopen(subprocess.Popen[Any]):
         given = (pipes[0], pipes[3], pipes[5])
         descriptors = [number if fd == -1 else fd for number, fd in enumerate(given)]
         try:
-            self.pid, self._ended = fork(args, descriptors, environment, folder)
+            self.pid, self._ended = fork(words, descriptors, environment, folder)
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
@@ -46,9 +47,6 @@ class ForkedPopen(subprocess.Popen[Any]):
         return code
 
 
-def _is_program(args: Any) -> bool:
-    path = Path(os.fspath(args[0]))
-    return path.parent == Path(sys.executable).parent and path.name in {
-        "network-controller",
-        "ncadm",
-    }
+def _is_program(words: list[str]) -> bool:
+    folder = Path(sys.executable).parent
+    return words[:1] in [[str(folder / name)] for name in ("network-controller", "ncadm")]

@@ -92,7 +92,7 @@ def exit_code(ended: int) -> int:
 
 def is_script(command: Sequence[str]) -> bool:
     """Whether a command line is `python FILE …`, without options of Python's."""
-    first, *rest = command
+    first, *rest = command or [""]
     return first == sys.executable and bool(rest) and rest[0].endswith(".py")
 
 
