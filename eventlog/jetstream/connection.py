@@ -1,6 +1,7 @@
 """A connection to the servers of NATS, which is made again for as long as it is wanted."""
 
 import asyncio
+import random
 import ssl
 from contextlib import suppress
 from typing import Final, cast
@@ -22,7 +23,7 @@ FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
 _CONNECT_S: Final = 2
 LET_IN_S: Final = 5.0  # by any of the servers
 _AGAIN_S: Final = 0.1  # before the next server is tried
-_PING_S: Final = 2  # a server that does not answer two of these is left
+_PING_S: Final = 1  # a server that does not answer two of these is left
 
 
 class _OverTls(asyncio.StreamReaderProtocol):
@@ -37,7 +38,12 @@ class _OverTls(asyncio.StreamReaderProtocol):
 
 
 class _Transport(TcpTransport):
-    """The client's own, but for `_OverTls`."""
+    """The client's own, but for `_OverTls`, and for its end: a server may be cut off.
+
+    The client waits for the end of a connection before it makes the next one. One that is closed
+    waits until the other end has taken and answered everything: 30 s with TLS, without it for as
+    long as TCP tries.
+    """
 
     def __bool__(self) -> bool:
         """Also before it is connected: the client would make another one."""
@@ -63,13 +69,17 @@ class _Transport(TcpTransport):
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._io_reader = reader
 
+    def close(self) -> None:
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+
 
 async def _note(_error: Exception) -> None:
     """The client tries the next server by itself; what is not answered is seen by who asked."""
 
 
 async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
-    """Connect to any of the servers; later to another one whenever that one is gone.
+    """Connect to any of the servers; later to the next one whenever that one is gone.
 
     Raises:
         LogUnavailable: none of them lets this program in.
@@ -81,8 +91,9 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(
-                address.urls,
+                random.sample(address.urls, len(address.urls)),
                 name=name,
+                dont_randomize=True,  # else it may choose the same server again
                 tls=context,
                 user_jwt_cb=None if credentials is None else credentials.jwt,
                 signature_cb=None if credentials is None else credentials.sign,
