@@ -1,7 +1,6 @@
 """A connection to the servers of NATS, which is made again for as long as it is wanted."""
 
 import asyncio
-import random
 import ssl
 from contextlib import suppress
 from typing import Final, cast
@@ -91,9 +90,8 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(
-                random.sample(address.urls, len(address.urls)),
+                address.urls,
                 name=name,
-                dont_randomize=True,  # else it may choose the same server again
                 tls=context,
                 user_jwt_cb=None if credentials is None else credentials.jwt,
                 signature_cb=None if credentials is None else credentials.sign,
@@ -112,6 +110,7 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
         await disconnect(client)
         raise
     client.options["max_reconnect_attempts"] = -1  # from now on it never gives up
+    client.options["dont_randomize"] = True  # and leaves a server for the next one
     return client
 
 

@@ -197,6 +197,11 @@ class Mesh:
             del self.open[port.session]
             port.leave()
 
+    def hears_most(self) -> bool:
+        """Whether the servers that this one hears are a majority with it: it is not cut off."""
+        sessions = {*self._state().sessions, self._parts.own()}
+        return 2 * (1 + len(self.open)) > len(sessions)
+
     def address_of(self, session: str) -> str:
         """Where a peer's link port is; "" if it is not known now."""
         peer = self._known.get(session)
