@@ -179,10 +179,9 @@ class Role:
 
     def due_to_stand(self) -> bool:
         """Whether nothing was heard of a leader for long enough."""
-        state = self.replica.state
         if self.replica.leads or self.stands or self._is_over or not self.replica.is_writable:
             return False
-        return self._now_ns() >= self._candidate.stands_ns(state.leader, state.sessions)
+        return self._now_ns() >= self._candidate.stands_ns(self.leader, self.replica.state.sessions)
 
     def granted(self, granted: Granted) -> None:
         """The leader has said something, and maybe granted what was sent to it."""
@@ -195,16 +194,17 @@ class Role:
 
     async def stand(self, address: str, request_id: str) -> bool:
         """Try to be elected; whether it was. Answers nothing meanwhile."""
-        state = self.replica.state
+        own, state = self.replica.session, self.replica.state
         self.stands = True
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        command = StandForElection(self.replica.session, state.leader.epoch + 1, address)
+        begun = own in state.sessions
+        command = StandForElection(own, state.leader.epoch + 1, address, has_begun=begun)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
-            self._candidate.heard(self._now_ns())  # of another one
+            self._candidate.heard(self._now_ns())  # of one that leads
             return False
         except (WriteRefused, OutcomeOpen):
             self._candidate.postpone(self._now_ns() + int(_STAND_AGAIN_S * NS))
