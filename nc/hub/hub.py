@@ -177,8 +177,8 @@ class Hub:
 
     def send_away(self, is_out_of_touch: bool) -> None:
         """Ask every node to go to another server, if they have a majority without this one."""
-        hears_most = self.mesh is None or self.mesh.hears_most()
-        if self.reachable.send_away(is_out_of_touch and not hears_most):
+        is_cut_off = self.mesh is not None and self.mesh.is_cut_off(is_out_of_touch)
+        if self.reachable.send_away(is_cut_off):
             self._spawn(self.reachable.tell_all(self.sessions))
 
     # What sessions report (`nc.hub.session.Owner`).

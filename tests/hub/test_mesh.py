@@ -282,3 +282,6 @@ async def test_nodes_are_asked_to_leave_a_hub_that_hears_no_others(
             assert set(asked.servers) == {(LOOPBACK, each.port) for each in here.hubs[1:]}
         hub.send_away(False)
         assert not wire.read_servers((await client.receive()).payload).leave
+        (lost,) = here[0].lines.named("peers.lost")
+        assert (lost["heard"], lost["of"]) == (1, 3)
+        assert len(here[0].lines.named("peers.found")) == 1
