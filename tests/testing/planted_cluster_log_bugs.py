@@ -80,7 +80,7 @@ def a_server_does_not_follow_the_log(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tasks, "follow_log", idle)
 
 
-@bug(*A_LINK_TOO_MANY, is_shared=True)
+@bug(*A_LINK_TOO_MANY, "a packet arrives or is counted as dropped", is_shared=True)
 def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     """Its events are folded in, and the hub does not learn of them."""
     replica_seams.plant(patch, replay=lambda log, state, _: replay(log, state))

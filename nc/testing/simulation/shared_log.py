@@ -24,7 +24,7 @@ __all__ = ["LogView", "SharedLog", "Trouble"]
 
 _NAME: Final = "nats://simulated"
 
-BUSY_AFTER_S: Final = 6.0
+BUSY_AFTER_S: Final = 10.0
 _TRY_S: Final = 1.5
 _LAGS_S: Final = 1.0
 _LOST: Final = 0.4  # of the answers
