@@ -1,6 +1,7 @@
 """The queue server, against callers that do what gRPC's own client never would."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 import threading
@@ -328,8 +329,34 @@ async def test_a_connection_is_silent_before_it_ends(
                 assert await unary(channel) == b"x"
                 assert port.arrived == before + 1
             if most == 1:
-                await asyncio.to_thread(list, first.frames())  # until it ends
+                await asyncio.to_thread(read_to_the_end, first)
             await running.until(partial(has_hung_up, running, 2 - most))
+
+
+def read_to_the_end(peer: Peer) -> None:
+    with contextlib.suppress(ConnectionError):
+        list(peer.frames())
+
+
+def kernel_connections(port: int) -> list[str]:
+    """The server's ends of a port's connections: the descriptor's inode, 0 if it is closed."""
+    files = (Path("/proc/net") / name for name in ("tcp", "tcp6"))
+    rows = [row.split() for file in files for row in file.read_text().splitlines()]
+    return [row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] != "0A"]
+
+
+async def test_nothing_stays_of_a_silent_connection_that_grpc_closes() -> None:
+    """It does not wait for an acknowledgement of its caller, which the kernel would drop."""
+    ages = (("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 100))
+    async with serving(decide=refuse_strangers, options=ages) as running:
+        number, peer = running.port.number, connected(running)
+        with peer.socket:
+            stranger = headers(1, UNARY.encode(), fields=[(b"party", b"stranger")])
+            peer.socket.sendall(stranger)
+            await running.until(partial(has_silenced, running, 1))
+            await asyncio.to_thread(read_to_the_end, peer)
+            await running.until(lambda: set(kernel_connections(number)) <= {"0"})
+            assert kernel_connections(number) == []
 
 
 @pytest.mark.usefixtures("ends_at_once")
