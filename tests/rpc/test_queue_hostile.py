@@ -7,7 +7,6 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,14 +20,12 @@ from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
     OK,
-    RESOURCE_EXHAUSTED,
     UNIMPLEMENTED,
     Refusal,
     ServerCall,
 )
 from nc.rpc.queue.connections import Connection, Connections
 from nc.rpc.queue.limits import Limits
-from nc.rpc.queue.stalls import Stalls
 from nc.rpc.queue.stream import Stream
 from tests.fuzz.raw_http2 import (
     DATA,
@@ -57,6 +54,11 @@ PERMISSION_DENIED = 7
 def connected(running: Serving, settings: bytes = b"") -> Peer:
     address = ("127.0.0.1", running.port.number)
     return Peer(socket.create_connection(address, PATIENCE_S), settings)
+
+
+def read_to_the_end(peer: Peer) -> None:
+    with contextlib.suppress(ConnectionError):
+        list(peer.frames())
 
 
 async def test_a_path_that_is_not_utf8_is_unimplemented() -> None:
@@ -248,7 +250,7 @@ async def test_a_gate_can_have_a_connection_end(address: str) -> None:
                     raw.sendall(headers(1, UNARY.encode()))  # which never gets its message
                     stranger = headers(3, UNARY.encode(), fields=[(b"party", b"stranger")])
                     raw.sendall(stranger)
-                    await asyncio.to_thread(list, peer.frames())  # until it ends
+                    await asyncio.to_thread(read_to_the_end, peer)
                 await running.until(lambda: running.port.calls_under_way == 0)
                 await running.until(partial(has_hung_up, running, count))
             assert await unary(channel) == b"x"
@@ -279,7 +281,7 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
             assert await unary(channel) == b"x"
             assert len(running.gate.admitted) == 2
             may_end.set()
-            await asyncio.to_thread(list, peer.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, peer)
         assert await unary(channel) == b"x"
         assert len(running.gate.admitted) == 3
 
@@ -306,7 +308,7 @@ async def test_a_connection_that_cannot_be_silent_ends_at_once(
             for count, peer in enumerate((first, second), 1):
                 peer.socket.sendall(headers(1, UNARY.encode(), fields=[(b"party", b"stranger")]))
                 await running.until(partial(is_seen, count))
-            await asyncio.to_thread(list, second.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, second)
         assert (running.server.hang_ups.silenced, running.server.hang_ups.ended) == (1, 1)
 
 
@@ -331,11 +333,6 @@ async def test_a_connection_is_silent_before_it_ends(
             if most == 1:
                 await asyncio.to_thread(read_to_the_end, first)
             await running.until(partial(has_hung_up, running, 2 - most))
-
-
-def read_to_the_end(peer: Peer) -> None:
-    with contextlib.suppress(ConnectionError):
-        list(peer.frames())
 
 
 def kernel_connections(port: int) -> list[str]:
@@ -368,50 +365,7 @@ async def test_a_gate_can_end_connections_whose_messages_do_not_come(limits: Lim
         with stranger.socket, other.socket:
             party = [(b"party", b"stranger")]
             stranger.socket.sendall(headers(1, UNARY.encode(), fields=party))
-            await asyncio.to_thread(list, stranger.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, stranger)
             other.socket.sendall(headers(1, UNARY.encode()))
             assert await asyncio.to_thread(other.end_of, 1)
             await running.until(partial(has_hung_up, running, 1))
-
-
-@dataclass
-class Call:
-    number: int
-    party: object
-
-
-@given(
-    st.integers(0, 3),
-    st.lists(st.sampled_from("abc")),
-    st.lists(st.sampled_from("abc"), max_size=5),
-    st.floats(1, 3),
-)
-def test_what_a_party_has_waiting_is_bounded_by_its_messages(
-    calls: int, waiting: list[str], came: list[str], passed_s: float
-) -> None:
-    """The oldest go that are more than `calls`, and than what its messages of ten seconds are."""
-    stalls, begun_ns = Stalls(calls, body_s=10.0), 5_000_000_000
-    assert not stalls.is_due(len(waiting), begun_ns)  # begins
-    for party in came:
-        stalls.came(party)
-    now_ns = begun_ns + int(passed_s * 1e9)
-    awaited = [Call(number, party) for number, party in enumerate(waiting)]
-    gone = list(stalls.beyond(awaited, now_ns)) if stalls.is_due(len(waiting), now_ns) else []
-    for party in "abc":
-        mine = [call for call in awaited if call.party == party]
-        may = max(calls, int(came.count(party) / ((now_ns - begun_ns) / 1e9) * 10.0))
-        assert [call for call in gone if call.party == party] == mine[: max(0, len(mine) - may)]
-
-
-async def test_calls_without_a_message_beyond_a_partys_share_end_soon() -> None:
-    """Long before the deadline; those within it, and others' calls, go on."""
-    limits = Limits(awaited=10, body_s=PATIENCE_S)
-    async with serving(decide=by_metadata, limits=limits) as running, running.channel() as channel:
-        peer = connected(running)
-        with peer.socket:
-            streams = range(1, 100, 2)
-            peer.socket.sendall(b"".join(headers(stream, UNARY.encode()) for stream in streams))
-            await running.until(lambda: running.port.calls_under_way == limits.awaited)
-            statuses = Counter(call.status for call, _ in running.gate.ended_calls)
-            assert statuses == {RESOURCE_EXHAUSTED: len(streams) - limits.awaited}
-            assert await unary(channel, metadata=(("party", "mine"),)) == b"x"
