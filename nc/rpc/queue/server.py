@@ -52,6 +52,7 @@ class QueueServer:
             after some hundred events: for what is cheaper for many calls than for each.
         connections: see `Crowds`.
         report_crowd: likewise.
+        report_held_back: see `HangUps`.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class QueueServer:
         between_calls: Callable[[], None] = lambda: None,
         connections: int = sys.maxsize,
         report_crowd: Callable[[str, int], None] = lambda _party, _ended: None,
+        report_held_back: Callable[[str], None] = lambda _party: None,
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
@@ -73,7 +75,7 @@ class QueueServer:
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
         self._numbers: dict[int, int] = {}  # of the ports; see `Limits.brought`
-        self.hang_ups = HangUps(clock.monotonic_ns)
+        self.hang_ups = HangUps(clock.monotonic_ns, self._numbers, report_held_back)
         self._crowds = Crowds(clock, self._numbers, connections, report_crowd)
         self._thread: threading.Thread | None = None
         self._died: asyncio.Future[None] = self._loop.create_future()
