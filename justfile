@@ -98,7 +98,7 @@ drill *args:
 
 # Write the golden log of this version to tests/golden/.
 golden:
-    {{python}} tests/golden/write.py
+    {{python}} -m tests.golden.write
 
 # Write the hashes of what constraints.txt pins to requirements.lock and requirements-dev.lock.
 lock:

@@ -87,6 +87,9 @@ class Program:
         return self.is_running and not self.is_paused and any(map(self._says_ready, fresh))
 
     def start(self) -> None:
+        """Start it, unless it runs: the mends of two faults may both want to."""
+        if self.is_running:
+            return
         self.read()
         self.started_lines = len(self.lines)
         self.is_wanted, self.is_paused = True, False

@@ -11,6 +11,7 @@ import pytest
 from tests.support.ncadm_machine import Json, Machine
 from tests.support.programs import Run, run_here, run_program
 from tests.support.server_process import ServerProcess
+from tests.support.upstream_server import UpstreamServer
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +77,9 @@ def machine(ncadm: Run, told: Json, tmp_path: Path) -> Iterator[Machine]:
     made = Machine(ncadm, told, tmp_path / "machine")
     yield made
     ncadm("nodes", "unregister", made.id, "--yes")
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> UpstreamServer:
+    """A stopped LiteKube server."""
+    return UpstreamServer.made(tmp_path_factory.mktemp("upstream"))

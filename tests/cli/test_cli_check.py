@@ -19,7 +19,7 @@ from nc.testing import LAWS, InProcess
 from nc.testing.search import Report, search
 from tests.support.programs import BIN, Run, run_here
 from tests.support.server_process import PATIENCE_S, ServerProcess
-from tests.testing.planted_operator_bugs import BUGS
+from tests.testing.planted_bugs import BUGS
 
 
 @pytest.fixture

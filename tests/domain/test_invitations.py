@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain import replica_errors as errors
-from nc.domain.decide import Command, decide
+from nc.domain.decide import decide
 from nc.domain.invitations import (
     LONGEST_LIFETIME_S,
     MOST_STOPPED,
@@ -20,7 +20,7 @@ from nc.domain.invitations import (
 )
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
-from tests.support.histories import NOW_MS, after, kinds, refusal
+from tests.support.histories import NOW_MS, after, kinds, refused
 
 INVITE = InviteReplica("i", NOW_MS)
 REDEEM = RedeemInvitation("i", "b", "192.0.2.2", "attempt", NOW_MS)
@@ -33,10 +33,6 @@ def start(replica_id: str, session: str = "", *, is_alone: bool = False) -> Star
 
 def stop(replica_id: str) -> StopReplica:
     return StopReplica(replica_id, replica_id)
-
-
-def refused(state: State, command: Command) -> type[Exception] | None:
-    return refusal(lambda: decide(state, command))
 
 
 RUNNING = after(State(), start("a", "a"))

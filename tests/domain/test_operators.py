@@ -1,10 +1,6 @@
-"""What operators decide: terms of tokens, names, addresses of their choice, administrators."""
+"""What operators decide: terms of tokens, keys, who leaves, administrators, an import."""
 
 from dataclasses import replace
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nc.domain import errors, operator_errors
 from nc.domain.administrators import (
@@ -12,40 +8,30 @@ from nc.domain.administrators import (
     InstallAdministrator,
     RevokeAdministrator,
 )
-from nc.domain.assignments import AssignAddress
 from nc.domain.decide import DECISIONS, Command, decide
 from nc.domain.departures import UnregisterNodes, UnregisterNodesOfToken
 from nc.domain.events import Certificate, pb
 from nc.domain.evolve import evolve
-from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS
-from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
-from nc.domain.names import is_name, newcomer_name
 from nc.domain.nodes import Unregister
 from nc.domain.profile import Facts
-from nc.domain.references import node_meant
 from nc.domain.state import State
 from nc.domain.terms import Terms
 from nc.domain.tokens import IssueToken, RedeemToken, RevokeToken
-from nc.domain.updates import RenewCertificates, ReportFacts, UpdateNode
+from nc.domain.updates import RenewCertificates
 from tests.support.histories import (
+    DAY_MS,
     NOW_MS,
     address_of,
     after,
     connect,
-    disconnect,
     kinds,
-    refusal,
+    refused,
     register,
     started,
 )
 
-DAY_MS = 86_400_000
 CERTIFICATE = Certificate(serial="1", not_after_ms=NOW_MS + DAY_MS)
-
-
-def refused(state: State, command: Command) -> type[Exception] | None:
-    return refusal(lambda: decide(state, command))
 
 
 def issued(**terms: object) -> State:
@@ -103,62 +89,6 @@ def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
     assert profiles[0].labels == (("role", "edge"),)
 
 
-@given(st.text(), st.sampled_from(["", "a-", "edge"]), st.sets(st.integers(2, 50)))
-def test_every_newcomer_gets_a_name_that_is_free(
-    wanted: str, prefix: str, numbers: set[int]
-) -> None:
-    """Whatever a machine calls itself, and whichever names are taken: it is next to a taken one."""
-    first = newcomer_name(prefix, wanted, "0123456789abcdef", lambda _: False)
-    taken = {first, *(f"{first[:60]}-{number}" for number in numbers)}
-    name = newcomer_name(prefix, wanted, "0123456789abcdef", taken.__contains__)
-    assert is_name(first)
-    assert is_name(name)
-    assert name not in taken
-    number = int(name.rpartition("-")[2])
-    assert number == 2 or f"{first[:60]}-{number - 1}" in taken
-
-
-def test_a_name_has_one_node() -> None:
-    """It is free again once its node is renamed or gone, and is never what could be a token."""
-    state = after(started(), *register("a", "b"), UpdateNode("a", "shop"))
-    assert refused(state, UpdateNode("b", "shop")) is operator_errors.NodeNameTaken
-    assert refused(state, UpdateNode("b", "c0ffee00c0ffee00")) is operator_errors.NodeNameInvalid
-    assert decide(state, UpdateNode("a", "shop")) == []
-    for freed in (UpdateNode("a", "store"), Unregister("a")):
-        assert refused(after(state, freed), UpdateNode("b", "shop")) is None
-
-
-def test_labels_and_notes_are_changed_one_by_one() -> None:
-    """What is not named stays."""
-    state = after(
-        started(), *register("a"), UpdateNode("a", None, {"x": "1", "y": "2"}, note="cellar")
-    )
-    state = after(state, UpdateNode("a", None, {"y": "3"}, ("x",)))
-    profile = state.nodes["a"].profile
-    assert (profile.labels, profile.note) == ((("y", "3"),), "cellar")
-    assert refused(state, UpdateNode("a", None, {"no key": ""})) is operator_errors.LabelInvalid
-
-
-def test_facts_are_recorded_once() -> None:
-    """Known facts lead to no event, and what a machine leaves out stays."""
-
-    def told(**facts: str) -> ReportFacts:
-        return ReportFacts("a", "link-a", Facts(**facts))
-
-    state = after(started(), *register("a"), *connect("a"), told(hostname="host", peer_address="1"))
-    assert decide(state, told(peer_address="1")) == []
-    state = after(state, told(peer_address="2"))
-    assert state.nodes["a"].profile.facts == Facts("host", peer_address="2")
-
-
-def test_facts_of_an_older_link_are_passed_over() -> None:
-    """They come late, after those of the newer link, or after all links."""
-    state = after(started(), *register("a"), *connect("a"))
-    older = ReportFacts("a", "link-0", Facts("old"))
-    assert decide(state, older) == []
-    assert decide(after(state, *disconnect("a")), replace(older, link_id="link-a")) == []
-
-
 def test_only_a_nodes_own_key_is_renewed() -> None:
     """Not another one, nor one that the server made; an imported node brings its first key."""
     state = after(issued(), redeem("a", key_sha256="aa"), *register("b"))
@@ -184,61 +114,6 @@ def test_an_imported_node_is_named_with_its_first_key() -> None:
     assert [state.nodes[each].profile.name for each in "ab"] == ["web", "web-2"]
     state = after(state, replace(renew, name="other"))
     assert state.nodes["a"].profile.name == "web"
-
-
-def test_an_assigned_address_is_its_nodes() -> None:
-    """The node's link is dropped for it, nobody else gets it, and it is not reclaimed."""
-    state = after(started("10.1.1.1/29"), *register("a", "b", "c"), *connect("a"))
-    events = decide(state, AssignAddress("a", "10.1.1.5"))
-    assert kinds(events) == ["state_changed", "address_released", "address_bound"]
-    state = evolve(state, events)
-    assert decide(state, AssignAddress("a", "10.1.1.5")) == []
-    assert refused(state, AssignAddress("b", "10.1.1.5")) is operator_errors.AddressTaken
-    assert refused(state, AssignAddress("b", "10.1.1.4")) is operator_errors.AddressNotAssignable
-    state = after(state, *connect("b"))
-    assert refused(state, connect("c")[0]) is errors.AddressPoolExhausted
-    state = after(state, AssignAddress("a", ""), *connect("c"))
-    assert (address_of(state, "a"), address_of(state, "c")) == ("", "10.1.1.5")
-
-
-@pytest.mark.parametrize(
-    ("idle_ms", "expected"),
-    [(DEFAULT_RECLAIM_AFTER_MS - 1, errors.AddressRecentlyHeld), (DEFAULT_RECLAIM_AFTER_MS, None)],
-)
-def test_an_address_is_reclaimed_after_a_time(
-    idle_ms: int, expected: type[Exception] | None
-) -> None:
-    """A node that has been off for a shorter time keeps its address."""
-    state = after(started("10.1.1.1/29"), *register("a", "b"), *connect("a", "b"))
-    for command in disconnect("a"):
-        state = evolve(state, decide(state, command), NOW_MS)
-    late = NOW_MS + idle_ms
-    state = evolve(state, decide(state, *register("c")), late)
-    assert refused(state, AcceptLink("c", "l", late)) is expected
-
-
-def test_with_no_time_set_any_idle_node_gives_its_address_up() -> None:
-    """Also one that became idle after the command was made, while that waited in the queue."""
-    state = after(started("10.1.1.1/29"), *register("a", "b", "c"), *connect("a", "b"))
-    for command in disconnect("a"):
-        state = evolve(state, decide(state, command), NOW_MS + 1)
-    assert refused(state, AcceptLink("c", "l", NOW_MS, reclaim_after_ms=0)) is None
-
-
-def test_newcomers_beyond_their_tokens_share_take_no_address() -> None:
-    """Of a token that enrols a fleet in a day only the first ones get what others held."""
-    late = NOW_MS + 2 * DEFAULT_RECLAIM_AFTER_MS
-    old = [f"old-{number}" for number in range(6)]
-    state = after(started("10.1.1.1/28"), *register(*old), *connect(*old))
-    for command in disconnect(*old):
-        state = evolve(state, decide(state, command), NOW_MS)
-    new = [f"new-{number}" for number in range(5)]
-    for number, command in enumerate(register(*new)):
-        state = evolve(state, decide(state, command), late + number)
-    results = [refused(state, AcceptLink(node_id, "l", late + DAY_MS)) for node_id in new]
-    assert results == [None, None, *[errors.TokenShareReached] * 3]
-    accept, hand_over = (kind(new[0], "l", late) for kind in (AcceptLink, HandOverAddress))
-    assert address_of(after(state, accept, hand_over), new[0])
 
 
 def test_all_nodes_of_a_leaked_token_leave_at_once() -> None:
@@ -290,18 +165,3 @@ def test_a_database_is_imported_once_and_whole() -> None:
     assert refused(state, again) is operator_errors.ImportRefused
     held = ImportLitekube("x", (), (ImportedNode("c", "10.1.1.9"),))
     assert refused(state, held) is operator_errors.ImportRefused
-
-
-def test_a_node_is_meant_by_whatever_names_it() -> None:
-    """Its id, the beginning of it, its name, its address, its token."""
-    ids = ["0123" + "a" * 28, "0123" + "b" * 28]
-    state = after(started(), *register(*ids), *connect(*ids), UpdateNode(ids[0], "shop"))
-    for reference in (ids[0], "0123a", "shop", "10.1.1.3", "its token"):
-        assert node_meant(state, reference, {"its token": ids[0]}.get) == ids[0]  # type: ignore[arg-type]
-    for reference, expected in (
-        ("0123", operator_errors.NodeReferenceAmbiguous),
-        ("012", operator_errors.NodeReferenceUnknown),
-        ("", operator_errors.NodeReferenceUnknown),
-    ):
-        found = refusal(lambda text=reference: node_meant(state, text, str))  # type: ignore[misc]
-        assert found is expected

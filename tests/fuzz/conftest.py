@@ -1,4 +1,7 @@
-"""Two servers for all of these tests, one with TLS and one in plain text, and a watch over both."""
+"""Two servers for all of these tests, one with TLS and one in plain text, and a watch over both.
+
+Floods have a server of their own.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -39,3 +42,11 @@ def plain(plain_server: ServerProcess) -> Iterator[Watched]:
     """The server without TLS; at the end of the test it is seen to be unharmed."""
     with Watched(plain_server, plaintext=True) as watched:
         yield watched
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A module's own: its memory and its files are counted."""
+    with ServerProcess(tmp_path_factory.mktemp("floods") / "data") as running:
+        yield running
+        assert running.stop() == 0

@@ -11,7 +11,6 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pytest
 
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.abuse import REFUSALS_OF_ONE_AT_ONCE
+from tests.fuzz.flooded import CONTROL, HEALTH_CHECK, MEMORY_MIB, assert_serves, bounded, drain
 from tests.fuzz.raw_http2 import (
     DATA,
     END_HEADERS,
@@ -29,7 +29,6 @@ from tests.fuzz.raw_http2 import (
     PREFACE,
     SETTINGS,
     Peer,
-    call,
     connect,
     frame,
     headers,
@@ -37,56 +36,11 @@ from tests.fuzz.raw_http2 import (
 )
 from tests.fuzz.watch import Watched
 from tests.fuzz.watch import call as checked_call
-from tests.support.server_process import LOOPBACK, PATIENCE_S, SERVE, ServerProcess
+from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
-CONTROL = "/pb.LiteKubeNCService/"
-HEALTH_CHECK = b"/pb.LiteKubeNCBootstrapService/HealthCheck"
 CONTINUATION = 9
 AT_ONCE = 50
-MEMORY_MIB = 64
 ENDED_S = 2.0  # a connection that was ended may no longer be read, and then takes no more
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("floods") / "data") as running:
-        yield running
-        assert running.stop() == 0
-
-
-def open_files(server: ServerProcess) -> int:
-    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what the server does by itself."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def assert_serves(server: ServerProcess) -> None:
-    """An administrator's durable command and a stranger's health check, on new connections."""
-    watched = Watched(server, plaintext=False)
-    with watched.channel(server.control_target, admin=True) as channel:
-        outcome = checked_call(channel, CONTROL + "GetBootStrapToken", b"")
-        assert pb.GetBootStrapTokenResponse.FromString(outcome.body).code == "200"
-    with watched.channel(server.bootstrap_target, admin=False) as channel:
-        assert checked_call(channel, HEALTH_CHECK.decode(), b"").status is grpc.StatusCode.OK
-
-
-@contextlib.contextmanager
-def bounded(server: ServerProcess, memory_mib: int = MEMORY_MIB) -> Iterator[None]:
-    """What happens within takes so much memory at most, and no file for good."""
-    assert_serves(server)
-    Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak begins anew
-    before_mib, before_files = server.peak_memory_mib, open_files(server)
-    yield
-    assert_serves(server)
-    assert server.peak_memory_mib - before_mib < memory_mib
-    until(lambda: open_files(server) <= before_files)
-    Watched(server, plaintext=False).assert_unharmed()
 
 
 def sent(channel: socket.socket, data: bytes, times: int = 1) -> None:
@@ -100,15 +54,6 @@ def sent(channel: socket.socket, data: bytes, times: int = 1) -> None:
         channel.settimeout(PATIENCE_S)
         while channel.recv(65536):
             pass
-
-
-def drain(channel: socket.socket) -> None:
-    """Read what is there, so that the server is not kept from writing."""
-    channel.settimeout(0)
-    with contextlib.suppress(ssl.SSLWantReadError, BlockingIOError):
-        while channel.recv(65536):
-            pass
-    channel.settimeout(PATIENCE_S)
 
 
 _FRAGMENT = literals([(b"x-more", b"m" * 1000)])
@@ -215,26 +160,6 @@ def test_a_compressed_message_is_bounded_by_what_it_becomes(server: ServerProces
         list(threads.map(explode, range(100)))
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(600, marks=pytest.mark.long)])
-def test_clients_that_are_killed_leave_nothing(count: int, server: ServerProcess) -> None:
-    """Connections with calls under way end without a word: no file stays, and little memory."""
-    begun = b"".join(
-        call(stream, path)
-        for stream, path in ((1, b"/pb.LiteKubeNCBootstrapService/GetToken"), (3, HEALTH_CHECK))
-    ) + headers(5, HEALTH_CHECK)
-    with bounded(server), ThreadPoolExecutor(8) as threads:
-
-        def die(number: int) -> None:
-            with connect(
-                server, server.bootstrap_port, plaintext=False, certificate=False
-            ) as channel:
-                data = PREFACE + frame(SETTINGS) + begun
-                channel.sendall(data[: len(data) * (1 + number % 10) // 10])
-                channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-        list(threads.map(die, range(count)))
-
-
 def unregistered(server: ServerProcess, folder: Path) -> ssl.SSLContext:
     """The identity of a node that was unregistered."""
     with Watched(server, plaintext=False).channel(server.control_target, admin=True) as channel:
@@ -299,72 +224,3 @@ def test_a_node_that_comes_back_again_and_again_is_held_back(
                     channel.sendall(begun)
     (line,) = server.logged("rpc.held_back")
     assert line["party"] == LOOPING[0]
-
-
-def hello() -> bytes:
-    """A ClientHello."""
-    outgoing = ssl.MemoryBIO()
-    context = ssl.create_default_context()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
-    return outgoing.read()
-
-
-HELLOS, HELLOS_AT_ONCE = 12_000, 1000
-
-
-@pytest.mark.long
-def test_handshakes_that_are_left_are_given_back(server: ServerProcess) -> None:
-    """Thousands of ClientHellos, then silence: the server ends those that stay open, in time."""
-    data = hello()
-    with contextlib.ExitStack() as stack, bounded(server, 256):
-        opened: list[socket.socket] = []
-        for _ in range(HELLOS):
-            peer = stack.enter_context(socket.create_connection((LOOPBACK, server.control_port)))
-            with contextlib.suppress(OSError):
-                peer.sendall(data)
-            opened.append(peer)
-            if len(opened) > HELLOS_AT_ONCE:
-                opened.pop(0).close()
-        assert_serves(server)
-
-
-FILES = 256
-
-
-@pytest.mark.parametrize(
-    "port_name",
-    [
-        "bootstrap_port",
-        pytest.param("control_port", marks=pytest.mark.long),
-        pytest.param("link_port", marks=pytest.mark.long),
-    ],
-)
-def test_service_is_whole_after_the_descriptors_were_used_up(
-    port_name: str, tmp_path: Path
-) -> None:
-    """While plain TCP connections take all descriptors calls may fail; once they end, none does."""
-    limited = ("prlimit", f"--nofile={FILES}:{FILES}", *SERVE)
-    with ServerProcess(tmp_path / "data", command=limited) as server:
-        assert_serves(server)
-        before = open_files(server)
-        port = getattr(server, port_name)
-        with contextlib.ExitStack() as stack:
-            for _ in range(2 * FILES):
-                peer = stack.enter_context(socket.socket())
-                peer.setblocking(False)
-                peer.connect_ex((LOOPBACK, port))
-            until(lambda: open_files(server) > before + FILES // 4)
-        until(lambda: open_files(server) <= before)
-        until(lambda: serves(server))
-        for _ in range(5):
-            assert_serves(server)
-        assert server.stop() == 0
-
-
-def serves(server: ServerProcess) -> bool:
-    try:
-        assert_serves(server)
-    except AssertionError:
-        return False
-    return True

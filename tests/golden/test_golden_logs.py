@@ -12,7 +12,8 @@ from nc.domain.replicas import StartReplica
 from nc.history.events import history, ids_in
 from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
-from tests.golden.write import IDS, KINDS, kinds_in, write
+from tests.golden.life import IDS
+from tests.golden.write import KINDS, kinds_in, write
 from tests.support.programs import run_here
 
 GOLDEN = Path(__file__).parent

@@ -1,40 +1,22 @@
 """Renewing a server: it gains the names that it lacks and loses none that it had."""
 
-import itertools
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.pki import AuthorityKind, PkiFolder, open_folder
+from nc.pki import PkiFolder
 from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_certificates, load_private_key
 from nc.pki.renewal import flaws_of_names, missing_names, names_of
-
-NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
-NAMES = ("localhost", "192.0.2.7")
-DAY = timedelta(days=1)
-SERIALS = itertools.count(1)
-
-
-def opened(path: Path, names: tuple[str, ...] = NAMES, now: datetime = NOW) -> PkiFolder:
-    """Open a gRPC folder; serial numbers are never given twice."""
-    return open_folder(path, AuthorityKind.GRPC, names, now, SERIALS.__next__)
+from tests.support.pki_folders import DAY, NAMES, NOW, SERIALS, opened
 
 
 def server_of(folder: PkiFolder) -> x509.Certificate:
     """Read the server's certificate."""
     return load_certificates(folder.paths.server.read_bytes())[0]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    opened(tmp_path / "grpc")
-    return tmp_path / "grpc"
 
 
 def test_a_missing_name_is_added_and_no_name_is_lost(path: Path) -> None:

@@ -22,15 +22,14 @@ from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
-from nc.domain.tokens import IssueToken
 from nc.replica.appends import LocalLog
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable, WriteRefused
-from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,
     ManualClock,
     batches,
+    issue,
     on_a_loop,
     outcomes,
     replayed,
@@ -40,11 +39,6 @@ from tests.support.replica_bench import (
 )
 
 T = TypeVar("T")
-
-
-def issue(token_id: str) -> IssueToken:
-    """Issue a token that never expires."""
-    return IssueToken(token_id, -1, NOW_MS)
 
 
 class UnreadableLog(MemoryLog):

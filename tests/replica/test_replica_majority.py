@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 
 from eventlog import MemoryLog, RecordTooLarge
 from eventlog.errors import LogRewound
-from nc.domain.decide import Command
 from nc.domain.events import Batch
 from nc.domain.leadership import StandForElection
 from nc.domain.links import AcceptLink
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
-from nc.domain.tokens import IssueToken
 from nc.replica.batch import decide_batch
 from nc.replica.errors import NoMajority, OutcomeOpen, Replaced
 from nc.replica.replica import Replica, Unwritable
@@ -26,6 +24,7 @@ from tests.support.replica_bench import (
     ORIGIN,
     Gate,
     ManualClock,
+    issue,
     on_a_loop,
     outcomes,
     replayed,
@@ -35,10 +34,6 @@ from tests.support.replica_bench import (
 
 START = StartReplica("r", "1", "10.1.1.1/24", session="first", is_alone=True)
 ROUNDS = st.lists(st.tuples(st.integers(1, 5), st.booleans(), st.integers(0, 3)), max_size=5)
-
-
-def issue(name: str) -> Command:
-    return IssueToken(name, -1, NOW_MS)
 
 
 def started(log: MemoryLog) -> tuple[Replica, HesitantLog]:

@@ -13,26 +13,20 @@ from eventlog.testing import NoSyncDisk, abandon
 from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
-from nc.domain.tokens import IssueToken
 from nc.replica.appends import LocalLog
 from nc.replica.replay import replay
 from nc.replica.replica import DiskFull, Replica, Unwritable
-from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,
     ManualClock,
+    issue,
     on_a_loop,
     outcomes,
     running,
     settle,
     submit,
 )
-
-
-def issue(name: str) -> IssueToken:
-    """Issue a token that never expires."""
-    return IssueToken(name, -1, NOW_MS)
 
 
 def open_log(folder: Path, disk: NoSyncDisk | None = None) -> FileLog:

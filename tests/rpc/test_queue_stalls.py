@@ -15,8 +15,8 @@ from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.own_time import OwnTime, cpu_waits_ns
 from nc.rpc.queue.stalls import Stalls
 from tests.fuzz.raw_http2 import headers
-from tests.rpc.test_queue_hostile import by_metadata, connected
-from tests.support.queue_server import PATIENCE_S, UNARY, serving, unary
+from tests.rpc.test_queue_bodies import by_metadata
+from tests.support.queue_server import PATIENCE_S, UNARY, connected, serving, unary
 
 
 @dataclass

@@ -14,6 +14,7 @@ from nc.domain.tokens import IssueToken, RedeemToken
 
 NOW_MS = 1_800_000_000_000
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 CLOSED = pb.STATE_CHANGE_REASON_LINK_CLOSED
 
 
@@ -76,3 +77,8 @@ def refusal(action: Callable[[], object]) -> type[Exception] | None:
     except Exception as error:  # noqa: BLE001 - compared by its kind
         return type(error)
     return None
+
+
+def refused(state: State, command: Command) -> type[Exception] | None:
+    """The kind of error by which the command is refused, None if it is not."""
+    return refusal(lambda: decide(state, command))

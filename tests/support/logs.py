@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import eventlog
 from eventlog import AsyncLog, MemoryLog, jetstream
+from eventlog.jetstream import JetStreamLog
 from eventlog.offloop import OffLoopLog
 from eventlog.testing import NoSyncDisk
 from tests.support.nats_servers import NatsServer, address_of
@@ -97,3 +98,7 @@ def home_of(kind: str, folder: Path, server: NatsServer, now_ns: Callable[[], in
             return FileHome(folder, now_ns)
         case _:
             return StreamHome(folder, now_ns, server)
+
+
+def payloads(log: JetStreamLog) -> list[bytes]:
+    return [record.payload for record in log.read()]

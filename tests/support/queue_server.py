@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Port, Routes, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream
+from tests.fuzz.raw_http2 import Peer
 
 PATIENCE_S = 60.0
 UNARY, STREAM = "/test.Service/Unary", "/test.Service/Stream"
@@ -104,6 +106,12 @@ async def serving(
         yield Serving(server, port, gate, errors)
     finally:
         await asyncio.wait_for(server.stop(grace_s), PATIENCE_S)
+
+
+def connected(running: Serving, settings: bytes = b"") -> Peer:
+    """A connection to it that is read frame by frame; `settings` is the payload of a frame."""
+    address = ("127.0.0.1", running.port.number)
+    return Peer(socket.create_connection(address, PATIENCE_S), settings)
 
 
 async def unary(

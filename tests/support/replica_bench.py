@@ -14,9 +14,11 @@ from nc.domain.decide import Command
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
+from nc.domain.tokens import IssueToken, RedeemToken
 from nc.replica.appends import LocalLog
 from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
 from nc.testing.virtual_time import VirtualLoop
+from tests.support.histories import NOW_MS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,6 +88,15 @@ class Gate:
         self.held = False
         while self.waiting:
             await self.let_one_through()
+
+
+def issue(token_id: str) -> IssueToken:
+    """Issue a token that never expires."""
+    return IssueToken(token_id, -1, NOW_MS)
+
+
+def redeem(token_id: str, node_id: str) -> RedeemToken:
+    return RedeemToken(token_id, node_id, (), NOW_MS)
 
 
 @asynccontextmanager

@@ -16,8 +16,7 @@ from nc.server import first_start, tasks
 from nc.server.first_start import Start
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, KEEPS_TOKENS, ONE_CLUSTER
-
-Patch = Callable[[pytest.MonkeyPatch], None]
+from tests.testing.planting import Patch
 
 
 def _end_for(patch: pytest.MonkeyPatch, is_the_end: Callable[[LinkEnded], bool]) -> None:

@@ -25,7 +25,7 @@ from nc.rpc.admin.errors import BadRequest
 from nc.rpc.answers import Answer, Status
 from nc.rpc.node.errors import CredentialRefused
 from nc.testing.targets import linkless
-from tests.testing.planted_bugs import Patch
+from tests.testing.planting import Patch
 
 # A refusal of a call, that of a link, or the name of an event in `Event.kind`.
 Kind = type[Exception] | Refusal | str
@@ -37,10 +37,10 @@ _REASONS: Final[dict[str, str]] = {
     "a year after a node has left, and no trial lasts so long; that it is not forgotten earlier "
     "is in tests/testing/planted_enrolment_bugs.py": "node_forgotten",
     "once in thousands of events: tests/replica/test_replica_digests.py, and "
-    "tests/testing/planted_cluster_bugs.py": "digest_recorded",
+    "tests/testing/planted_cluster_log_bugs.py": "digest_recorded",
     # several servers
     "of servers that elect a leader: tests/domain/test_leadership.py, and "
-    "tests/testing/planted_cluster_bugs.py": (
+    "tests/testing/planted_leader_bugs.py": (
         "leader_elected replica_lost ElectionLost LeaderKept SessionEnded NotLeading NotCurrent "
         "OutcomeOpen NOT_CURRENT"
     ),

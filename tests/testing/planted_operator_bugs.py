@@ -21,9 +21,10 @@ from nc.domain import (
 from nc.domain.codec import snapshot
 from nc.domain.events import AddressBound, Event, pb
 from nc.rpc import permissions
-from tests.testing.planted_bugs import BUGS, Bug, bug, everywhere
+from tests.testing.planting import Bug, everywhere, into
 
-__all__ = ["BUGS", "Bug"]
+BUGS: list[Bug] = []
+bug = into(BUGS)
 
 LET_IN = "a token lets in no more than its terms say"
 REVOKED = "a revoked bootstrap token is refused"

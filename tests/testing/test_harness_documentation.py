@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.testing.planted_operator_bugs import BUGS
+from tests.testing.planted_bugs import BUGS
 from tests.testing.test_harness_planted_bugs import OF_ALL_ANSWERS
 
 ROOT = Path(__file__).parents[2]

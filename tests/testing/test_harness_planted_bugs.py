@@ -9,7 +9,8 @@ import pytest
 from nc.clock import SystemClock
 from nc.testing import LAWS
 from nc.testing.search import Report, search
-from tests.testing.planted_enrolment_bugs import BUGS, Bug
+from tests.testing.planted_bugs import BUGS
+from tests.testing.planting import Bug
 
 # Most are found in the first trial; a few that need a coincidence take up to some sixty.
 MOST_TRIALS = 400

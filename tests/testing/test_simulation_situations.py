@@ -1,0 +1,96 @@
+"""Lives of a cluster, each of which once broke a law, or has to end one."""
+
+import pytest
+
+from nc.testing import CheckState
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS
+from nc.testing.simulation import Plan, play
+from nc.testing.simulation.actions import Call, DuplicateNode, Expire, Join, SendPackets, SwitchOff
+from nc.testing.simulation.quarrels import RewindLog, TroubleAll
+from nc.testing.simulation.several import SERVERS
+from nc.testing.simulation.shared_log import Trouble
+from tests.testing.simulated_clusters import BY_NAME, BY_SITUATION, judged
+
+
+def test_a_call_knows_only_what_was_given_out_before_it() -> None:
+    """A node's token that is answered while a call begins is not yet a token for that call.
+
+    In this life the call was once taken to know it, and the law about unknown tokens was broken.
+    """
+    actions = (Join(1000, "node 1", replica=0), Expire(1000, "node 1", in_s=1, replica=1))
+    chronicle = play(Plan(780_714, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+
+
+# Each is what a search found once: the bug that it was, and the law that it broke.
+FOUND_IN_CLUSTERS = {
+    "a sweep at one server expires a node whose link is at the other one": (
+        "what another replica ends lives on here",
+        SAME_LINKS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(Join(1000, "node 1", replica=1), Expire(5000, "node 1", in_s=3, replica=0)),
+        ),
+    ),
+    "a newer link at one server replaces a link at the other one, and ends": (
+        "a replaced link waits for one that is elsewhere",
+        SAME_LINKS,
+        Plan(
+            11,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                Join(1000, "node 1"),
+                DuplicateNode(5000, "node 1", for_s=6),
+                SendPackets(15_000, "node 1", to="node 1", count=1, size_bytes=100),
+            ),
+        ),
+    ),
+    "a link ends at a follower while the log is busy": (
+        "a refused end of a link is not asked for again",
+        SAME_LINKS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                *(Join(1000, f"node {number}") for number in (1, 2, 3, 4)),
+                TroubleAll(20_000, 40, Trouble.BUSY),
+                *(SwitchOff(25_000, f"node {number}", False) for number in (1, 2, 3, 4)),
+                Call(65_000, CheckState("node 1")),
+            ),
+        ),
+    ),
+    "servers begin at once, with one administrator's certificate": (
+        "a certificate that is recorded already ends the start",
+        NOTHING_CRASHES,
+        Plan(15, "10.1.1.1/24", is_shared=True, actions=()),
+    ),
+}
+
+
+def test_each_bug_that_no_search_finds_has_its_situation() -> None:
+    """Which finds it: see below."""
+    assert {name for name, _, _ in FOUND_IN_CLUSTERS.values()} >= BY_SITUATION
+
+
+@pytest.mark.parametrize("situation", FOUND_IN_CLUSTERS)
+def test_a_situation_that_broke_a_law_keeps_it(
+    situation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It breaks that law again with the bug of then, so that it is still the same situation."""
+    name, law, plan = FOUND_IN_CLUSTERS[situation]
+    assert judged(play(plan)).breaches == []
+    BY_NAME[name].plant(monkeypatch)
+    assert law in [breach.law for breach in judged(play(plan)).breaches]
+
+
+@pytest.mark.parametrize("appended", [False, True])
+def test_a_log_that_lost_events_ends_the_servers(appended: bool) -> None:
+    """Each that has read them ends, whether others have appended since or not; none goes on."""
+    actions = (Join(1000, "node 1"), RewindLog(20_000, 4, appended))
+    chronicle = play(Plan(1, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+    assert chronicle.held[REWOUND.name] == SERVERS
