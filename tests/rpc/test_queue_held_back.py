@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from nc.rpc.queue import held_back, syn_filter
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.held_back import HELD_S, HeldBack
+from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.syn_filter import MOST_ADDRESSES, PASSES_ONE_IN, program
 from tests.fuzz.raw_http2 import Peer, headers
 from tests.support.bpf import PASSES, Packet, run
@@ -117,6 +118,23 @@ async def test_an_address_of_an_administrator_is_never_held_back() -> None:
             await looping.call("stranger")
         assert running.server.hang_ups.held_back.total == 0
         assert looping.begins()
+
+
+async def test_a_connection_counts_once() -> None:
+    """However many of its calls are given up: their messages do not come."""
+    limits = Limits(awaited=0, body_s=PATIENCE_S)
+    async with serving(limits=limits) as running:
+        raw = socket.create_connection(
+            ("127.0.0.1", running.port.number), PATIENCE_S, ("127.0.0.5", 0)
+        )
+        with raw:
+            party = [(b"party", b"stranger")]
+            calls = range(1, 4 * held_back._AT_ONCE, 2)
+            Peer(raw).socket.sendall(
+                b"".join(headers(n, UNARY.encode(), fields=party) for n in calls)
+            )
+            await running.until(lambda: len(running.gate.ended_calls) == len(calls))
+        assert running.server.hang_ups.held_back.total == 0
 
 
 class Time:

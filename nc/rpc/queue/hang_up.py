@@ -26,6 +26,9 @@ _PAUSE_PER_SEARCH: Final = 9
 SILENT_S: Final = 10.0
 _MOST_SILENT: Final = 1024
 
+# Connections that are remembered, so that each counts once however many of its calls are refused.
+_NOTED: Final = 4096
+
 _Ends = tuple[int, str]  # the server's port, and the caller's end as gRPC writes it
 
 
@@ -59,6 +62,7 @@ class HangUps:
         self._is_over = False
         self._thread: threading.Thread | None = None
         self._connections = Connections()
+        self._noted: dict[_Ends, None] = {}  # by age
         self._held = set[str]()
         self.silenced = self.ended = 0
 
@@ -69,8 +73,13 @@ class HangUps:
             local_port: the server's end.
             peer: the caller's end as gRPC writes it: `ipv4:192.0.2.1:4711`, `ipv6:[::1]:4711`.
         """
-        self._wanted.add((local_port, peer))
-        self.held_back.note(_host_of(peer))
+        ends = local_port, peer
+        self._wanted.add(ends)
+        if ends not in self._noted:
+            self._noted[ends] = None
+            if len(self._noted) > _NOTED:
+                del self._noted[next(iter(self._noted))]
+            self.held_back.note(_host_of(peer))
         self._wake()
 
     def vouch(self, peer: str) -> None:
