@@ -18,6 +18,7 @@ __all__ = [
     "LogMissing",
     "LogRewound",
     "LogUnavailable",
+    "LogUnreachable",
     "RecordTooLarge",
     "RepairFailed",
     "SequenceConflict",
@@ -98,6 +99,15 @@ class LogUnavailable(_WithReason):
     """
 
     text = "log {log}: {reason}; expected a usable log: remove the cause, then open it again"
+
+
+class LogUnreachable(LogUnavailable):
+    """The servers that keep a log do not answer, or have no majority: nothing was refused."""
+
+    text = (
+        "log {log}: {reason}; expected an answer from the servers that keep it: "
+        "check that they run, the address and the network, then try again"
+    )
 
 
 class SyncFailed(LogUnavailable):

@@ -9,8 +9,10 @@ the log.
     --each             every fault once, one after the other, and how long it was noticed
     --random MINUTES   faults that chance chooses, of --seed
     --short            a few faults, for a minute
+    --judge FOLDER     none: judge a drill again that left its folder, also one that was killed
 
-Needs root and TUN devices. Exits with 1 if a law is broken, and then keeps its folder.
+Needs root and TUN devices, but to judge. Exits with 1 if a law is broken, and then keeps its
+folder.
 
     python -m benchmarks.drill --each
 """
@@ -29,6 +31,7 @@ from pathlib import Path
 from benchmarks.arguments import number, whole_number
 from benchmarks.drill.drill import Drill, Size
 from benchmarks.drill.faults import FAULTS, SHORT, named
+from benchmarks.drill.record import FILE
 from benchmarks.drill.site import CLIENTS, MOST_NODES, addresses, inside
 from benchmarks.drill.verdict import verdict
 from benchmarks.lab import Lab
@@ -37,6 +40,8 @@ from benchmarks.lab import Lab
 def main() -> int:
     """Run the drill; the exit code."""
     arguments = parsed()
+    if arguments.judge is not None:
+        return 0 if verdict(arguments.judge) else 1
     if os.geteuid() != 0:
         sys.exit("the drill needs root: it makes network namespaces")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to end what was started
@@ -67,6 +72,7 @@ def parsed() -> argparse.Namespace:
     mode.add_argument("--each", action="store_true")
     mode.add_argument("--random", type=number(0.1), metavar="MINUTES")
     mode.add_argument("--short", action="store_true")
+    mode.add_argument("--judge", type=Path, metavar="FOLDER")
     parser.add_argument("--times", type=whole_number(1), default=1, help="how often, with --each")
     parser.add_argument("--only", default="", help="faults whose name has this text, with --each")
     parser.add_argument("--seed", type=int, help="of all that is chosen; by default another one")
@@ -79,6 +85,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="where its files are; by default in /tmp")
     parser.add_argument("--keep", action="store_true", help="keep its files, whatever was found")
     arguments = parser.parse_args()
+    if arguments.judge is not None and not (arguments.judge / FILE).is_file():
+        parser.error(f"{arguments.judge} has no {FILE}: it is no drill's folder")
     if not named(arguments.only):
         names = ", ".join(dict.fromkeys(fault.name.format("a") for fault in FAULTS))
         parser.error(f"no fault's name has the text {arguments.only!r}; they are: {names}")
@@ -95,11 +103,12 @@ async def drilled(drill: Drill, arguments: argparse.Namespace) -> bool:
         else:
             await drill.each_so_often(arguments.only, arguments.times)
     await drill.stop_replicas()
-    return verdict(drill)
+    drill.end()
+    return verdict(drill.site.home)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("interrupted: nothing was judged, and the files are kept")
+        sys.exit("interrupted: nothing was judged, and the files are kept: see --judge")

@@ -6,7 +6,6 @@ replicas at once after each step that was acknowledged: there an answer that is 
 
 import asyncio
 import random
-import time
 from collections import deque
 from pathlib import Path
 
@@ -154,7 +153,7 @@ class Clients:
             answer = denied(status, failed.details)
             if status == "DEADLINE_EXCEEDED":  # the connection may be dead
                 await caller.drop(server)
-        question.answer, question.ended_ns = answer, time.time_ns()
+        self._record.answered(question, answer)
         if not question.is_settled:
             await asyncio.sleep(self._pause_s)
         return question

@@ -17,7 +17,7 @@ from benchmarks.drill.clients import Clients
 from benchmarks.drill.faults import FAULTS, Fault, machine_for, named, restart_all
 from benchmarks.drill.nodes import Nodes
 from benchmarks.drill.programs import Keeper
-from benchmarks.drill.record import Record
+from benchmarks.drill.record import FILE, Record
 from benchmarks.drill.site import MACHINES, Site
 from benchmarks.drill.traffic import Traffic
 from benchmarks.lab import Lab
@@ -56,7 +56,7 @@ class Drill:
         self.size, self.seed = size, seed
         self.site = Site(lab, home)
         self.nodes = Nodes(self.site, [name for name in lab.addresses if name[1:].isdecimal()])
-        self.record = Record()
+        self.record = Record(file=home / FILE)
         self.unsettled: list[str] = []
         self.missing: list[str] = []
         self.traffic: Traffic
@@ -191,6 +191,19 @@ class Drill:
             if done.returncode:
                 wrong.append(f"the stream, compared with the copy of {name}: {done.stderr}")
         return wrong
+
+    def end(self) -> None:
+        """Record what was found that the programs' files do not say; the replicas are at rest."""
+        programs = self.nodes.programs
+        self.record.end(
+            {
+                "wrong": self.verify(),
+                "missing": self.missing,
+                "unsettled": self.unsettled,
+                "agent_ends": {name: agent.ends for name, agent in programs.items()},
+                "server_ends": [end for program in self.site.programs for end in program.ends],
+            }
+        )
 
     def close(self) -> None:
         self.nodes.close()

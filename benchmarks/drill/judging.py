@@ -90,7 +90,6 @@ class Judge:
         self._floors: dict[int, tuple[int, Question | None]] = {}
         self.contradictions: list[Contradiction] = []
         self.held: Counter[Law] = Counter()
-        self._last_number = 0
         self._learn_ids()
 
     def _learn_ids(self) -> None:

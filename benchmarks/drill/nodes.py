@@ -80,8 +80,8 @@ class Nodes:
         return file, words[words.index("--ca-cert-hash") + 1]
 
     def links(self, name: str) -> list[Link]:
-        """Every link that an agent has had, in order."""
-        return [_link_in(line) for line in self.programs[name].logged(log_events.AGENT_CONNECTED)]
+        """See `links_of`."""
+        return links_of(self.programs[name])
 
     def is_linked(self, name: str) -> bool:
         """Whether an agent's link has not ended."""
@@ -96,14 +96,24 @@ class Nodes:
         return [name for name, found in links.items() if found and found[-1].replica == replica]
 
     def identity(self, name: str) -> tuple[str, str]:
-        """A node's token and id."""
-        node = StateFolder(self._site.home / name).load()
-        assert node is not None
-        return node.token, str(node.node_id())
+        """See `identity`."""
+        return identity(self._site.home, name)
 
     def close(self) -> None:
         for program in self.programs.values():
             program.kill()
+
+
+def identity(home: Path, name: str) -> tuple[str, str]:
+    """A node's token and id."""
+    node = StateFolder(home / name).load()
+    assert node is not None
+    return node.token, str(node.node_id())
+
+
+def links_of(agent: Program) -> list[Link]:
+    """Every link that an agent has had, in order."""
+    return [_link_in(line) for line in agent.logged(log_events.AGENT_CONNECTED)]
 
 
 _ABOUT_LINKS = {log_events.AGENT_CONNECTED, log_events.AGENT_DISCONNECTED}

@@ -1,20 +1,22 @@
 """A connection to the servers of NATS, which is made again for as long as it is wanted."""
 
 import asyncio
+import os
 import ssl
 from contextlib import suppress
 from typing import Final, cast
 from urllib.parse import ParseResult
 
 import nats.errors
+import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
 
-from eventlog.errors import LogUnavailable
+from eventlog.errors import LogUnavailable, LogUnreachable
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.credentials import Credentials
 
-__all__ = ["FAILURES", "connect", "disconnect"]
+__all__ = ["FAILURES", "connect", "disconnect", "unanswered"]
 
 # Everything by which the client says that a server did not answer.
 FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
@@ -37,11 +39,22 @@ class _OverTls(asyncio.StreamReaderProtocol):
 
 
 class _Transport(TcpTransport):
-    """The client's own, but for `_OverTls`."""
+    """The client's own, but for `_OverTls`.
+
+    Attributes:
+        is_answered: whether a server has ever said something.
+    """
+
+    is_answered = False
 
     def __bool__(self) -> bool:
         """Also before it is connected: the client would make another one."""
         return True
+
+    async def readline(self) -> bytes:
+        line: bytes = await super().readline()  # type: ignore[no-untyped-call]
+        self.is_answered = self.is_answered or bool(line)
+        return line
 
     async def connect_tls(
         self,
@@ -64,20 +77,30 @@ class _Transport(TcpTransport):
         self._io_reader = reader
 
 
-async def _note(_error: Exception) -> None:
-    """The client tries the next server by itself; what is not answered is seen by who asked."""
+def unanswered(name: str, what: str, error: Exception) -> LogUnavailable:
+    """The error to raise for one of `FAILURES`: of another kind where a server has refused."""
+    answered, no_majority = nats.js.errors.APIError, nats.js.errors.ServiceUnavailableError
+    is_refused = isinstance(error, answered) and not isinstance(error, no_majority)
+    return (LogUnavailable if is_refused else LogUnreachable)(name, f"{what}: {error!r}")
 
 
 async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
     """Connect to any of the servers; later to another one whenever that one is gone.
 
     Raises:
+        LogUnreachable: none of them answers.
         LogUnavailable: none of them lets this program in.
     """
+    problems: list[Exception] = []
+
+    async def note(error: Exception) -> None:
+        """The client tries the next server by itself; later, who asks sees what is unanswered."""
+        problems[:] = [error]
+
     credentials = None if address.credentials is None else Credentials(address.credentials)
     context = _tls(address) if address.is_tls else None
     client = Client()
-    client._transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001 - its only way
+    client._transport = transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001 - its only way
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(
@@ -86,7 +109,7 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
                 tls=context,
                 user_jwt_cb=None if credentials is None else credentials.jwt,
                 signature_cb=None if credentials is None else credentials.sign,
-                error_cb=_note,
+                error_cb=note,
                 connect_timeout=_CONNECT_S,
                 reconnect_time_wait=_AGAIN_S,  # type: ignore[arg-type]  # it is only slept for
                 max_reconnect_attempts=1,
@@ -95,7 +118,13 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
             )
     except FAILURES as error:
         await disconnect(client)
-        reason = f"no server of NATS lets this program in: {str(error) or type(error).__name__}"
+        last = problems[0] if problems and isinstance(error, nats.errors.NoServersError) else error
+        why = str(last) or type(last).__name__
+        if isinstance(last, ConnectionError) and last.errno:  # asyncio has words of its own
+            why = os.strerror(last.errno)
+        if not transport.is_answered:
+            raise LogUnreachable(str(address), f"no server of NATS answers: {why}") from error
+        reason = f"no server of NATS lets this program in: {why}"
         raise LogUnavailable(str(address), reason) from error
     except BaseException:
         await disconnect(client)

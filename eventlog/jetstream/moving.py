@@ -21,7 +21,7 @@ from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream import JetStreamLog, StreamAddress, StreamMissing, make
 from eventlog.jetstream import open as open_stream
-from eventlog.jetstream.connection import FAILURES, connect, disconnect
+from eventlog.jetstream.connection import FAILURES, connect, disconnect, unanswered
 from eventlog.jetstream.messages import Codec, End, fetch, subject_of
 from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_of
 from eventlog.jetstream.stream import open_stream as stream_id
@@ -141,7 +141,7 @@ async def _compare(
             for _, data in found:
                 _, end = codec.decode(end, data)
     except FAILURES as error:
-        raise LogUnavailable(str(address), f"it cannot be read: {error!r}") from error
+        raise unanswered(str(address), "it cannot be read", error) from error
     finally:
         await disconnect(client)
     if end != (messages, last_seq, head):
@@ -199,7 +199,7 @@ async def _read_all(log: JetStreamLog) -> None:
         try:
             info = await log.client.jetstream(timeout=_ANSWER_S).stream_info(name)
         except FAILURES as error:
-            raise LogUnavailable(str(log.address), f"no leader answers: {error!r}") from error
+            raise unanswered(str(log.address), "no leader answers", error) from error
         await log.catch_up()
         if log.records >= info.state.last_seq:
             return

@@ -15,9 +15,9 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
 
 from eventlog.api import MAX_PAYLOAD_BYTES
-from eventlog.errors import LogError, LogUnavailable
+from eventlog.errors import LogError, LogUnavailable, LogUnreachable
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.connection import FAILURES, unanswered
 from eventlog.jetstream.messages import OVERHEAD_BYTES, subject_of, tail_subject_of
 
 __all__ = [
@@ -93,7 +93,7 @@ async def make_stream(
     try:
         await client.jetstream(timeout=_ANSWER_S).add_stream(config)
     except FAILURES as error:
-        raise LogUnavailable(str(address), f"the stream cannot be made: {error}") from error
+        raise unanswered(str(address), "the stream cannot be made", error) from error
 
 
 async def open_stream(client: Client, address: StreamAddress, allowed: str | None = None) -> bytes:
@@ -114,8 +114,8 @@ async def open_stream(client: Client, address: StreamAddress, allowed: str | Non
     except nats.js.errors.NotFoundError:
         raise StreamMissing(name) from None
     except FAILURES as error:
-        reason = f"the stream's configuration cannot be read: {error!r}"
-        raise LogUnavailable(name, reason) from error
+        what = "the stream's configuration cannot be read"
+        raise unanswered(name, what, error) from error
     config = info.config
     log_id = (config.metadata or {}).get(_LOG_ID, "")
     if not re.fullmatch("[0-9a-f]{32}", log_id):
@@ -155,7 +155,7 @@ async def mark_moved(client: Client, address: StreamAddress, to: str) -> None:
         config.metadata = {**(config.metadata or {}), _MOVED_TO: to}
         await stream.update_stream(config)
     except FAILURES as error:
-        raise LogUnavailable(str(address), f"the stream cannot be marked: {error}") from error
+        raise unanswered(str(address), "the stream cannot be marked", error) from error
 
 
 async def check_servers(client: Client, address: StreamAddress) -> None:
@@ -213,5 +213,5 @@ def _page(address: StreamAddress, host: str) -> dict[str, Any]:
             found = json.load(page)
     except (OSError, ValueError) as error:
         reason = f"whether {host} syncs is not known: {url} does not answer ({error})"
-        raise LogUnavailable(str(address), reason) from error
+        raise LogUnreachable(str(address), reason) from error
     return found if isinstance(found, dict) else {}

@@ -14,10 +14,16 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eventlog.copies import FolderCopy
-from eventlog.errors import LogError, LogLacking, LogRewound, LogUnavailable
+from eventlog.errors import (
+    LogError,
+    LogLacking,
+    LogRewound,
+    LogUnavailable,
+    LogUnreachable,
+)
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.connection import FAILURES, unanswered
 from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
 
 __all__ = ["Tail"]
@@ -76,7 +82,7 @@ class Tail:
 
         Raises:
             LogDamaged: no server gives the next message, although there are later ones.
-            LogUnavailable: no server answers.
+            LogUnreachable: no server answers.
         """
         loop = asyncio.get_running_loop()
         begun_s, is_more = loop.time(), True
@@ -89,7 +95,7 @@ class Tail:
                 elif isinstance(error, LeftOut):
                     raise self._codec.damaged(self.end, "none at any server") from error
                 else:
-                    raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+                    raise unanswered(self._name, "no server answers", error) from error
             else:
                 begun_s = loop.time()
 
@@ -199,27 +205,30 @@ class Tail:
 
         Raises:
             LogRewound: the stream has another past, or ends before.
-            LogUnavailable: no server answers.
+            LogUnreachable: no server answers, or they have no majority.
         """
         if self.end.chain == NO_CHAIN:
             return
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
+        problem: LogUnavailable
         while True:
             try:
                 found = await self._search()
             except FAILURES as error:
-                found, problem = None, f"no server answers: {error!r}"
+                problem = unanswered(self._name, "no server answers", error)
             else:
-                problem = f"it does not have event {self.end.last_seq} as its copy has it"
-            if found is not None:
-                self.end = self.end._replace(stream_seq=found)
-                self._chains = {found: self.end.chain}
-                return
+                if found is not None:
+                    self.end = self.end._replace(stream_seq=found)
+                    self._chains = {found: self.end.chain}
+                    return
+                lacks = f"it does not have event {self.end.last_seq} as its copy has it"
+                problem = self._rewound(lacks)
             if loop.time() - begun_s > _PATIENCE_S:  # a read may be out of date for so long
-                if problem.startswith("no server") or not await self._has_leader():
-                    raise LogUnavailable(self._name, f"its servers have no majority: {problem}")
-                raise self._rewound(problem)
+                if isinstance(problem, LogRewound) and not await self._has_leader():
+                    reason = f"its servers have no majority: {problem.reason}"
+                    raise LogUnreachable(self._name, reason)
+                raise problem
             await asyncio.sleep(_AGAIN_S)
 
     async def _has_leader(self) -> bool:

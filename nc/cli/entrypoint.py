@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, unwritable
-from nc.errors import DAMAGED, DONE, FAILED, USAGE, OperatorError
+from nc.errors import DAMAGED, DONE, FAILED, UNREACHABLE, USAGE, OperatorError
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
@@ -111,6 +111,8 @@ def _known(error: Exception) -> tuple[str, int, str] | None:
     log_errors = sys.modules.get("eventlog.errors")  # only who has loaded it can raise them
     if log_errors is not None and isinstance(error, log_errors.LogDamaged):
         return _damage(error), DAMAGED, "damaged"
+    if log_errors is not None and isinstance(error, log_errors.LogUnreachable | log_errors.LogBusy):
+        return str(error), UNREACHABLE, "unreachable"
     if log_errors is not None and isinstance(error, log_errors.LogError):
         return str(error), FAILED, "failed"
     return None

@@ -1,5 +1,7 @@
 """Packages that only some commands need: extras of the distribution."""
 
+import shlex
+import sys
 from importlib import import_module
 
 from nc.cli.entrypoint import OperationFailed
@@ -16,5 +18,6 @@ def require_extra(extra: str, package: str) -> None:
     except ModuleNotFoundError as error:
         raise OperationFailed(
             f"this command needs {package}, which is not installed",
-            remedy=f"pip install 'litekube-network-controller[{extra}]'",
+            remedy=f"{shlex.quote(sys.executable)} -m pip install "
+            f"'litekube-network-controller[{extra}]'",
         ) from error

@@ -1,11 +1,14 @@
-"""The address of the stream that keeps a cluster's log, as people give it to `serve`."""
+"""The address of the stream that keeps a cluster's log, as people give it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nc.cli.extras import require_extra
 from nc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from eventlog.jetstream import StreamAddress
 
 ClusterOption = Annotated[
     str | None,
@@ -23,20 +26,25 @@ ClusterReplicasOption = Annotated[
 ]
 
 
-def require_stream_address(address: str) -> None:
-    """Check that it is one, and that what it takes to use it is installed.
+def stream_address(option: str, address: str) -> "StreamAddress":
+    """Read the value of an option, for which a package has to be installed.
 
     Raises:
-        OperationFailed: a package is missing; the message has the command that installs it.
+        OperationFailed: it is missing; the message has the command that installs it.
         ConfigError: it is no address.
     """
     require_extra("cluster", "nats")
     from eventlog.jetstream.address import AddressWrong, StreamAddress
 
     try:
-        parsed = StreamAddress.parse(address)
+        return StreamAddress.parse(address)
     except AddressWrong as error:
-        raise ConfigError(f"--cluster: {error}") from error
+        raise ConfigError(f"{option}: {error}") from error
+
+
+def require_stream_address(address: str) -> None:
+    """Check the value of `--cluster`; raises as `stream_address` does."""
+    parsed = stream_address("--cluster", address)
     if parsed.monitor is None:
         raise ConfigError(
             f"--cluster: whether the servers of {parsed} keep what they acknowledge is shown on "

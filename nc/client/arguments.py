@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import (
     Any,
     Final,
+    Literal,
     ParamSpec,
     TypeVar,
     Union,
@@ -97,8 +98,9 @@ def check(name: str, value: Any, hint: Any) -> Any:
 
 
 def _check_union(name: str, value: Any, hints: tuple[Any, ...]) -> Any:
-    possible = [hint for hint in hints if hint is not NoneType]
-    if value is None and len(possible) < len(hints):
+    # the literals are texts of an enum that is there, too
+    possible = [each for each in hints if each is not NoneType and get_origin(each) is not Literal]
+    if value is None and NoneType in hints:
         return None
     if value is not None and len(possible) == 1:
         return check(name, value, possible[0])

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from nc.text import host_port
 
@@ -34,6 +35,14 @@ class Role(StrEnum):
     UNKNOWN = "unknown"
     ADMIN = "admin"  # may do everything
     VIEWER = "viewer"  # may read everything
+
+
+# Texts that are taken for members, so that type checkers know them.
+StateText: TypeAlias = Literal["IDLE", "INIT", "CONNECTED"]
+OrderText: TypeAlias = Literal[
+    "name", "address", "registered", "state-since", "expiry", "certificates-end", "links"
+]
+RoleText: TypeAlias = Literal["admin", "viewer"]
 
 
 @dataclass(frozen=True, slots=True)

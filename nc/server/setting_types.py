@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from nc.contract import DEFAULT_METRICS_LISTEN, LARGEST_UINT32
 from nc.domain.network import DEFAULT_NETWORK, Network
@@ -175,9 +175,6 @@ Destinations = Annotated[tuple[IPv4Network, ...], BeforeValidator(_checked_desti
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 
 # What goes into the server's certificate; refused here, nothing was made yet.
-ServerName = Annotated[str, AfterValidator(_checked_name)]
-
-
 ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
 
 # Where metrics are served: an address and a port, 0 for any that is free; None: nowhere.

@@ -61,4 +61,4 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
     """As the player does."""
     done, _ = probe("ncadm", "console", blocked=("starlette", "uvicorn"))
     assert done.returncode == 1
-    assert "pip install 'litekube-network-controller[console]'" in done.stderr
+    assert f"{sys.executable} -m pip install 'litekube-network-controller[console]'" in done.stderr

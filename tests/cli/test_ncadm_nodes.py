@@ -59,6 +59,7 @@ def test_nodes_are_listed_as_they_are_asked_for(ncadm: Run, told: Json, machine:
         assert "kiosk-1" in ncadm("nodes", "list", *options, "--output", "name").stdout.split()
     for options in (("-l", "site!=rome"), ("--search", "nothing"), ("--state", "connected")):
         assert "kiosk-1" not in ncadm("nodes", "list", *options, "--output", "name").stdout.split()
+    assert ncadm("nodes", "list", "-l", "site!=rome", "--output", "name").stdout == ""
     (listed,) = told("nodes", "list", "-l", "site=rome")
     assert listed == told("nodes", "show", "kiosk-1")
     as_yaml = ncadm("-o", "yaml", "nodes", "list", "-l", "site=rome").stdout

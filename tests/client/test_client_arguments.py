@@ -2,10 +2,11 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -73,13 +74,27 @@ GOOD: dict[Any, Any] = {
 }
 
 
+def enum_in(hint: Any) -> type[StrEnum] | None:
+    """The enum that an annotation has, however deep."""
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    return next(filter(None, map(enum_in, get_args(hint))), None)
+
+
+def texts_in(hint: Any) -> set[str]:
+    """The literals that an annotation has."""
+    args = get_args(hint)
+    return set(args) if get_origin(hint) is Literal else set().union(*map(texts_in, args))
+
+
 def good(hint: Any) -> Any:
     """A value that an annotation allows."""
+    kind = enum_in(hint)
+    if kind is not None:
+        return [*kind][-1]
     for each in (hint, *get_args(hint)):
         if each in GOOD:
             return GOOD[each]
-        if isinstance(each, type) and issubclass(each, StrEnum):
-            return [*each][-1]
     raise AssertionError(hint)
 
 
@@ -194,8 +209,7 @@ ENUMS = [
     (area, method, name, kind)
     for area, method in METHODS
     for name, hint in parameters(getattr(area, method)).items()
-    for kind in (hint, *get_args(hint))
-    if isinstance(kind, type) and issubclass(kind, StrEnum)
+    if (kind := enum_in(hint)) is not None
 ]
 
 
@@ -203,9 +217,14 @@ ENUMS = [
 async def test_an_enum_may_be_given_as_a_text(
     area: Any, method: str, name: str, kind: type[StrEnum]
 ) -> None:
-    """By its value or its name; a text that is none is named, with those that there are."""
+    """By its value or its name; a text that is none is named, with those that there are.
+
+    Type checkers know the values.
+    """
     function = getattr(area, method)
-    is_several = parameters(function)[name] is not kind
+    hint = parameters(function)[name]
+    is_several = get_origin(hint) is Iterable
+    assert texts_in(hint) == {each.value for each in kind if each.name != "UNKNOWN"}
 
     async def sent(value: object) -> object:
         one = [value] if is_several else value
@@ -220,6 +239,22 @@ async def test_an_enum_may_be_given_as_a_text(
     for wrong in ("boss", "unknown"):
         with pytest.raises(ValueError, match=rf"{name}.* is '{wrong}': expected .* or "):
             await sent(wrong)
+
+
+async def test_type_checkers_know_the_texts() -> None:
+    """It takes these, and refuses the rest: an ignore that is not needed is an error of mypy."""
+    async with AsyncClient(Context(plaintext=True)) as client:
+        client.nodes.list(order="state-since", states=["IDLE", NodeState.INIT])
+        with pytest.raises(ValueError, match="order is 'nobody'"):
+            client.nodes.list(order="nobody")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"states\[0\] is 'nobody'"):
+            client.nodes.list(states=["nobody"])  # type: ignore[list-item]
+        with pytest.raises(ValueError, match="role is 'nobody'"):
+            await client.administrators.issue("eve", "nobody")  # type: ignore[arg-type]
+    with Client(Context(plaintext=True)) as blocking:
+        blocking.nodes.list(order="links", states=["CONNECTED"])
+        with pytest.raises(ValueError, match="order is 'nobody'"):
+            list(blocking.nodes.list(order="nobody"))  # type: ignore[arg-type]
 
 
 def test_every_enum_of_a_request_is_tried() -> None:

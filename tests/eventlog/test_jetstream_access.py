@@ -8,6 +8,7 @@ from eventlog import LogUnavailable, jetstream
 from eventlog.jetstream import connection
 from tests.support.nats_identities import write_certificates, write_credentials
 from tests.support.nats_servers import address_of, nats_server
+from tests.support.whole_server import until
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -24,11 +25,12 @@ async def appended(address: str, folder: Path) -> None:
 
 
 async def refused(address: str, folder: Path, reason: str) -> str:
-    """It is not opened, for this reason; what is said."""
+    """It is not opened, for this reason, and not since nobody answers; what is said."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connection, "LET_IN_S", 1)  # it is refused in any case
         with pytest.raises(LogUnavailable, match=reason) as why:
             await jetstream.open(address, folder)
+    assert why.type is LogUnavailable
     return str(why.value)
 
 
@@ -40,7 +42,7 @@ async def test_over_tls_with_a_certificate(
 ) -> None:
     """Only a client with a certificate of the CA is let in, and only to a server with one.
 
-    The end of a connection is nothing to be warned of.
+    The end of a connection is nothing to be warned of, whichever end ends it, also the second time.
     """
     pki = tmp_path / "pki"
     write_certificates(pki)
@@ -59,6 +61,15 @@ async def test_over_tls_with_a_certificate(
         for ca, client in (("ca", "stranger"), ("other", "client")):
             await refused(address(ca, client), tmp_path / "no", NOT_IN)
         await refused(address("ca", "missing"), tmp_path / "no", "ca, cert or key cannot be used")
+        log = await jetstream.open(address("ca", "client"), tmp_path / "copy")
+        caplog.clear()
+        for seq in (1, 2):
+            server.stop()
+            await until(lambda: not log.client.is_connected)
+            server.start(server.monitor)
+            assert await log.append(b"x", 1, seq) == seq + 1
+        await log.close()
+        assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_with_credentials(tmp_path: Path) -> None:

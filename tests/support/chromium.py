@@ -209,10 +209,6 @@ class Tab:
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def picture(self) -> bytes:
-        """What is seen, as PNG."""
-        return base64.b64decode(self._call("Page.captureScreenshot")["data"])
-
     def paper(self) -> bytes:
         """What is printed, as PDF."""
         return base64.b64decode(self._call("Page.printToPDF")["data"])

@@ -7,7 +7,7 @@ import struct
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-TCP, UDP, ICMP = 6, 17, 1
+TCP, UDP = 6, 17
 
 
 class TcpFields(NamedTuple):

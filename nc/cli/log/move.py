@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from nc.cli.event_loop import run_async
-from nc.cli.extras import require_extra
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_address
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_in
 from nc.cli.options import Output, OutputOption
+from nc.cli.stream_address import stream_address
 from nc.text import printable
 
 
@@ -37,25 +37,22 @@ def move(
 
     Example: network-controller log move --data-dir ./data --to nats://a,b,c/log?monitor=8222
     """
-    here, there = stream_address(log), stream_address(to)
+    here, there = stream_in(log), stream_in(to)
     if (here is None) == (there is None):
         raise typer.BadParameter(
             "--to: name a stream (nats://…) to move a folder's log there, "
             "or name a stream with --log and a folder with --to"
         )
-    require_extra("cluster", "nats")
-    from eventlog.jetstream import StreamAddress
+    address = stream_address("--log", here) if here else stream_address("--to", there or "")
     from eventlog.jetstream.moving import to_folder, to_stream
 
     if there is not None:
         folder = log_path(data_dir, log)
-        address = StreamAddress.parse(there)
         with bar("moving") as progress:
             moving = to_stream(folder, address, replicas=replicas, progress=progress)
             head = run_async(moving)
         left, now = str(folder), str(address)
     else:
-        address = StreamAddress.parse(here or "")
         head = run_async(to_folder(address, to, str(to.absolute())))
         left, now = str(address), str(to)
     if output is Output.JSON:

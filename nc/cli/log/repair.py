@@ -17,7 +17,7 @@ from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_address
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_in
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
@@ -81,7 +81,7 @@ def repair(
 
 
 def _folder(data_dir: Path | None, log: Path | None) -> Path:
-    if (address := stream_address(log)) is not None:
+    if (address := stream_in(log)) is not None:
         raise OperationFailed(f"{address} is a stream: put it back from a replica's copy")
     folder = log_path(data_dir, log)
     if folder.is_file():

@@ -19,7 +19,7 @@ import typer
 from eventlog import LogReader
 from eventlog.segments import SEGMENT_SUFFIX
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.extras import require_extra
+from nc.cli.stream_address import stream_address
 from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 from nc.replica.gc import gc_disabled
 
@@ -47,7 +47,7 @@ _STREAMS: Final = ("nats", "tls")
 _STEPS: Final = 500  # of a bar: more are not visible, and each takes a while
 
 
-def stream_address(log: Path | None) -> str | None:
+def stream_in(log: Path | None) -> str | None:
     """The address of the stream that the option names; None: it names a path."""
     # a path has one slash where an address has two
     scheme, slash, rest = str(log).partition(":/")
@@ -63,7 +63,7 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
         OperationFailed: they name nothing that exists and can be read.
     """
     path = log
-    if path is not None and stream_address(path) is not None:
+    if path is not None and stream_in(path) is not None:
         return path
     if path is None:
         home = data_dir or default_data_dir()
@@ -98,11 +98,11 @@ def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
     Raises:
         OperationFailed: the file cannot be read, or there is no room to unpack it; or it is a
             stream, and the package for that is not installed.
-        AddressWrong: it is no address of a stream.
+        ConfigError: it is no address of a stream.
         ExportRefused, ExportDamaged: it is no binary export, or it was changed since.
         LogMissing, LogDamaged, LogUnavailable: from the reader.
     """
-    address = stream_address(log)
+    address = stream_in(log)
     if address is not None:
         return _copied(address)
     path = log_path(data_dir, log)
@@ -132,11 +132,9 @@ def _unpacked(path: Path) -> LogReader:
 
 def _copied(address: str) -> LogReader:
     """The log in a stream, in a temporary folder that is kept up to date until the command ends."""
-    require_extra("cluster", "nats")
-    from eventlog.jetstream.address import StreamAddress
+    parsed = stream_address("--log", address)
     from eventlog.jetstream.reading import KeptCopy
 
-    parsed = StreamAddress.parse(address)
     temporary = tempfile.TemporaryDirectory(prefix=_UNPACKED)
     try:
         copy = KeptCopy(parsed, Path(temporary.name))

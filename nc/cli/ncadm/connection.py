@@ -108,7 +108,7 @@ def print_result(text: str) -> None:
         OperationFailed: it did what was asked, but the answer cannot be printed.
     """
     try:
-        typer.echo(text)
+        typer.echo(text, nl=bool(text))
         sys.stdout.flush()
     except OSError as error:
         if not (isinstance(error, BrokenPipeError) or is_of_stdout(error)):

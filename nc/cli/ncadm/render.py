@@ -14,6 +14,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import typer
+
 from nc.cli.options import Document, Format
 from nc.text import printable
 
@@ -42,6 +44,11 @@ def listed(
     if output.value != Format.TABLE.value:
         return as_data([plain(item) for item in items], output)
     return table(columns, items) if items else none
+
+
+def echo(text: str) -> None:
+    """Print it; where there is no name to print, no line either."""
+    typer.echo(text, nl=bool(text))
 
 
 def as_data(value: Any, output: Format | Document) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.connection import raise_for_other_port
+from nc.cli.ncadm.render import echo
 from nc.cli.ncadm.where import options_of
 from nc.errors import USAGE, OperatorError
 
@@ -58,7 +59,7 @@ def client_of(context: typer.Context) -> "Iterator[Client]":
 def shown(text_of: Callable[[], str], *, watch: bool) -> None:
     """Print a text; with `watch` again every two seconds, in its place on a terminal."""
     if not watch:
-        typer.echo(text_of())
+        echo(text_of())
         return
     is_terminal = sys.stdout.isatty()
     with contextlib.suppress(KeyboardInterrupt):

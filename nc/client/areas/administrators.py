@@ -6,7 +6,7 @@ from typing import Final
 from nc.client.arguments import checked
 from nc.client.calls import Calls
 from nc.client.convert import convert, number_of, whole_seconds
-from nc.client.types import Administrator, IssuedAdministrator, Role
+from nc.client.types import Administrator, IssuedAdministrator, Role, RoleText
 from nc.pb.admin.v1 import administrators_pb2
 
 _ROLES: Final = administrators_pb2.DESCRIPTOR.enum_types_by_name["Role"]
@@ -18,7 +18,12 @@ class Administrators:
 
     @checked
     async def issue(
-        self, name: str, role: Role, *, lifetime: timedelta | None = None, csr_pem: str = ""
+        self,
+        name: str,
+        role: Role | RoleText,
+        *,
+        lifetime: timedelta | None = None,
+        csr_pem: str = "",
     ) -> IssuedAdministrator:
         """A new certificate.
 
@@ -31,7 +36,7 @@ class Administrators:
         """
         request = administrators_pb2.IssueAdministratorRequest(
             name=name,
-            role=number_of(role, _ROLES),  # type: ignore[arg-type]  # a number
+            role=number_of(Role(role), _ROLES),  # type: ignore[arg-type]  # a number
             lifetime_s=0 if lifetime is None else whole_seconds("lifetime", lifetime),
             csr_pem=csr_pem,
         )

@@ -11,7 +11,15 @@ from typing import Final, TypedDict, Unpack
 from nc.client.arguments import checked
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, members_of, ms_of, number_of, uint32
-from nc.client.types import Node, NodeOrder, NodeState, StateOfNode, TakenBack
+from nc.client.types import (
+    Node,
+    NodeOrder,
+    NodeState,
+    OrderText,
+    StateOfNode,
+    StateText,
+    TakenBack,
+)
 from nc.pb.admin.v1 import nodes_pb2
 
 PAGE_SIZE: Final = 1000
@@ -31,7 +39,7 @@ class NodeFilter(TypedDict, total=False):
         unrenewable_until: whose certificates end before then and cannot be renewed.
     """
 
-    states: Iterable[NodeState]
+    states: Iterable[NodeState | StateText]
     selector: str
     text: str
     token_id: str
@@ -40,7 +48,7 @@ class NodeFilter(TypedDict, total=False):
 
 def filter_message(given: NodeFilter) -> nodes_pb2.NodeFilter:
     return nodes_pb2.NodeFilter(
-        states=[number_of(state, _STATES) for state in given.get("states", ())],  # type: ignore[misc]  # numbers
+        states=[number_of(NodeState(state), _STATES) for state in given.get("states", ())],  # type: ignore[misc]  # numbers
         selector=given.get("selector", ""),
         text=given.get("text", ""),
         token_id=given.get("token_id", ""),
@@ -56,7 +64,7 @@ class Nodes:
     def list(
         self,
         *,
-        order: NodeOrder = NodeOrder.NAME,
+        order: NodeOrder | OrderText = NodeOrder.NAME,
         descending: bool = False,
         page_size: int = PAGE_SIZE,
         **given: Unpack[NodeFilter],
@@ -72,7 +80,7 @@ class Nodes:
         request = nodes_pb2.ListNodesRequest(
             page_size=uint32("page_size", page_size),
             filter=filter_message(given),
-            order=number_of(order, _ORDERS),  # type: ignore[arg-type]  # a number
+            order=number_of(NodeOrder(order), _ORDERS),  # type: ignore[arg-type]  # a number
             descending=descending,
         )
         return self._calls.pages(

@@ -6,39 +6,7 @@ from typing import Any, Final
 from rpds import HashTrieMap
 
 from nc.domain.administrators import Administrators
-from nc.domain.events import (
-    AddressBound,
-    AddressReleased,
-    AdministratorAdded,
-    AdministratorRevoked,
-    Certificate,
-    CertificatesRenewed,
-    DigestRecorded,
-    ExpiryChanged,
-    InvitationEnded,
-    InvitationRedeemed,
-    Label,
-    Labels,
-    LeaderElected,
-    LitekubeImported,
-    LogRepaired,
-    NodeFacts,
-    NodeFactsReported,
-    NodeForgotten,
-    NodeRegistered,
-    NodeUpdated,
-    ReplicaAddressBound,
-    ReplicaInvited,
-    ReplicaLost,
-    ReplicaRemoved,
-    ReplicaStarted,
-    ReplicaStopped,
-    StateChanged,
-    TokenExpired,
-    TokenIssued,
-    TokenRevoked,
-    Unregistered,
-)
+from nc.domain.events import pb
 from nc.domain.invitations import Membership
 from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile, key_in
 from nc.domain.terms import NO_TERMS, Terms
@@ -94,12 +62,12 @@ def _pairs(names: Names, labels: LabelPairs) -> LabelPairs:
     return tuple((names.text(key), names.text(value)) for key, value in labels)
 
 
-def _labels(names: Names, labels: Iterable[Label]) -> list[Label]:
-    return [Label(key=names.text(each.key), value=names.text(each.value)) for each in labels]
+def _labels(names: Names, labels: Iterable[pb.Label]) -> list[pb.Label]:
+    return [pb.Label(key=names.text(each.key), value=names.text(each.value)) for each in labels]
 
 
-def _facts(names: Names, facts: NodeFacts) -> NodeFacts:
-    return NodeFacts(
+def _facts(names: Names, facts: pb.NodeFacts) -> pb.NodeFacts:
+    return pb.NodeFacts(
         hostname=names.text(facts.hostname),
         os=names.text(facts.os),
         architecture=names.text(facts.architecture),
@@ -108,9 +76,9 @@ def _facts(names: Names, facts: NodeFacts) -> NodeFacts:
     )
 
 
-def _certificates(event: Any) -> list[Certificate]:
+def _certificates(event: Any) -> list[pb.Certificate]:
     return [
-        Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
+        pb.Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
         for each in event.certificates
     ]
 
@@ -118,7 +86,7 @@ def _certificates(event: Any) -> list[Certificate]:
 # Each kind is made of what this version knows, field by field, since a newer
 # one may have added fields.
 REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
-    "replica_started": lambda names, e: ReplicaStarted(
+    "replica_started": lambda names, e: pb.ReplicaStarted(
         replica_id=names.replica(e.replica_id),
         version=e.version,
         network_address=names.place.interface(e.network_address),
@@ -126,17 +94,17 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         is_alone=e.is_alone,
         level=e.level,
     ),
-    "replica_stopped": lambda names, e: ReplicaStopped(
+    "replica_stopped": lambda names, e: pb.ReplicaStopped(
         replica_id=names.replica(e.replica_id), session=names.session(e.session)
     ),
-    "leader_elected": lambda names, e: LeaderElected(
+    "leader_elected": lambda names, e: pb.LeaderElected(
         session=names.session(e.session), epoch=e.epoch, level=e.level
     ),
-    "replica_lost": lambda names, e: ReplicaLost(session=names.session(e.session)),
-    "replica_address_bound": lambda names, e: ReplicaAddressBound(
+    "replica_lost": lambda names, e: pb.ReplicaLost(session=names.session(e.session)),
+    "replica_address_bound": lambda names, e: pb.ReplicaAddressBound(
         session=names.session(e.session), address=names.place.address(e.address)
     ),
-    "token_issued": lambda names, e: TokenIssued(
+    "token_issued": lambda names, e: pb.TokenIssued(
         token_id=names.token(e.token_id),
         expires_at_ms=e.expires_at_ms,
         label=names.text(e.label),
@@ -145,9 +113,9 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         node_labels=_labels(names, e.node_labels),
         node_name_prefix=names.text(e.node_name_prefix),
     ),
-    "token_revoked": lambda names, e: TokenRevoked(token_id=names.token(e.token_id)),
-    "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
-    "node_registered": lambda names, e: NodeRegistered(
+    "token_revoked": lambda names, e: pb.TokenRevoked(token_id=names.token(e.token_id)),
+    "token_expired": lambda names, e: pb.TokenExpired(token_id=names.token(e.token_id)),
+    "node_registered": lambda names, e: pb.NodeRegistered(
         node_id=names.node(e.node_id),
         token_id=names.token(e.token_id) if e.token_id else "",
         taken_back=e.taken_back,
@@ -159,21 +127,21 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         attempt_id=names.request(e.attempt_id),
         imported=e.imported,
     ),
-    "node_updated": lambda names, e: NodeUpdated(
+    "node_updated": lambda names, e: pb.NodeUpdated(
         node_id=names.node(e.node_id),
         name=names.text(e.name) if e.HasField("name") else None,
-        labels=Labels(labels=_labels(names, e.labels.labels)) if e.HasField("labels") else None,
+        labels=pb.Labels(labels=_labels(names, e.labels.labels)) if e.HasField("labels") else None,
         note=names.text(e.note) if e.HasField("note") else None,
     ),
-    "node_facts_reported": lambda names, e: NodeFactsReported(
+    "node_facts_reported": lambda names, e: pb.NodeFactsReported(
         node_id=names.node(e.node_id), facts=_facts(names, e.facts)
     ),
-    "certificates_renewed": lambda names, e: CertificatesRenewed(
+    "certificates_renewed": lambda names, e: pb.CertificatesRenewed(
         node_id=names.node(e.node_id),
         certificates=_certificates(e),
         key_sha256=names.hash(e.key_sha256),
     ),
-    "state_changed": lambda names, e: StateChanged(
+    "state_changed": lambda names, e: pb.StateChanged(
         node_id=names.node(e.node_id),
         from_state=e.from_state,
         to_state=e.to_state,
@@ -181,55 +149,55 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         reason=e.reason,
         session=names.session(e.session),
     ),
-    "address_bound": lambda names, e: AddressBound(
+    "address_bound": lambda names, e: pb.AddressBound(
         node_id=names.node(e.node_id),
         address=names.place.address(e.address),
         assigned=e.assigned,
     ),
-    "address_released": lambda names, e: AddressReleased(
+    "address_released": lambda names, e: pb.AddressReleased(
         node_id=names.node(e.node_id), address=names.place.address(e.address), reason=e.reason
     ),
-    "expiry_changed": lambda names, e: ExpiryChanged(
+    "expiry_changed": lambda names, e: pb.ExpiryChanged(
         node_id=names.node(e.node_id), expires_at_ms=e.expires_at_ms
     ),
-    "unregistered": lambda names, e: Unregistered(
+    "unregistered": lambda names, e: pb.Unregistered(
         node_id=names.node(e.node_id),
         reason=e.reason,
         remembered_until_ms=e.remembered_until_ms,
     ),
-    "node_forgotten": lambda names, e: NodeForgotten(node_id=names.node(e.node_id)),
-    "administrator_added": lambda names, e: AdministratorAdded(
+    "node_forgotten": lambda names, e: pb.NodeForgotten(node_id=names.node(e.node_id)),
+    "administrator_added": lambda names, e: pb.AdministratorAdded(
         name=names.text(e.name),
         role=e.role,
-        certificate=Certificate(
+        certificate=pb.Certificate(
             authority=e.certificate.authority,
             serial=names.serial(e.certificate.serial),
             not_after_ms=e.certificate.not_after_ms,
         ),
         installed=e.installed,
     ),
-    "administrator_revoked": lambda names, e: AdministratorRevoked(
+    "administrator_revoked": lambda names, e: pb.AdministratorRevoked(
         serial=names.serial(e.serial), reason=e.reason
     ),
-    "litekube_imported": lambda names, e: LitekubeImported(
+    "litekube_imported": lambda names, e: pb.LitekubeImported(
         database_sha256=names.hash(e.database_sha256), tokens=e.tokens, nodes=e.nodes
     ),
-    "replica_invited": lambda names, e: ReplicaInvited(
+    "replica_invited": lambda names, e: pb.ReplicaInvited(
         invitation_id=names.token(e.invitation_id), expires_at_ms=e.expires_at_ms
     ),
-    "invitation_redeemed": lambda names, e: InvitationRedeemed(
+    "invitation_redeemed": lambda names, e: pb.InvitationRedeemed(
         invitation_id=names.token(e.invitation_id),
         replica_id=names.replica(e.replica_id),
         peer_address=names.text(e.peer_address),
         attempt_id=names.request(e.attempt_id),
     ),
-    "invitation_ended": lambda names, e: InvitationEnded(
+    "invitation_ended": lambda names, e: pb.InvitationEnded(
         invitation_id=names.token(e.invitation_id), reason=e.reason
     ),
-    "replica_removed": lambda names, e: ReplicaRemoved(replica_id=names.replica(e.replica_id)),
+    "replica_removed": lambda names, e: pb.ReplicaRemoved(replica_id=names.replica(e.replica_id)),
     # one of a state before the slice cannot be made
-    "digest_recorded": lambda names, e: DigestRecorded(
+    "digest_recorded": lambda names, e: pb.DigestRecorded(
         seq=e.seq, digest=names.digests.get(e.seq, "")
     ),
-    "log_repaired": lambda _, e: LogRepaired(lost_through_seq=e.lost_through_seq),
+    "log_repaired": lambda _, e: pb.LogRepaired(lost_through_seq=e.lost_through_seq),
 }

@@ -76,6 +76,7 @@ class NodesService:
             note=request.note if request.HasField("note") else None,
         )
         await self._context.submit(command, call)
+        call.means(self._context.state, node_id)  # by its new name
         return self._view(node_id)
 
     async def unregister(

@@ -1,19 +1,17 @@
 """nc.admin.v1.Replicas: list the servers that share a log, invite further ones, remove them."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from nc.domain.expiry import has_passed
 from nc.domain.invitations import EndInvitation, Invitation, InviteReplica, RemoveReplica
-from nc.domain.map_items import items_of
 from nc.domain.references import invitation_meant
 from nc.domain.state import State
 from nc.pb.admin.v1 import replicas_pb2 as pb
 from nc.pki.certificates import ca_cert_hash
 from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import InvalidField
-from nc.rpc.admin.turns import in_slices
+from nc.rpc.admin.held_links import HeldLinks
 from nc.rpc.api import Authorities, Call, Endpoints, Inviting
 from nc.rpc.joining import require_inviting
 from nc.secrets import new_code
@@ -51,6 +49,7 @@ class ReplicasService:
         standing: Callable[[str], Standing],
     ) -> None:
         self._context = context
+        self._links = HeldLinks(context.replica)
         self._authorities = authorities
         self._endpoints = endpoints
         self._own_id = own_id
@@ -62,10 +61,7 @@ class ReplicasService:
         del call
         state, now_ms = self._context.state, self._context.now_ms
         members = state.membership
-        links: Counter[str] = Counter()  # by session
-        async with self._context.listing.taken():
-            async for some in in_slices(items_of(state.links)):
-                links.update(link.session for _, link in some)
+        links = await self._links.by_session()
         known = {*members.replicas, *state.sessions.values()}
         if request.all:
             known |= set(members.removed)
@@ -116,7 +112,7 @@ class ReplicasService:
         is_replica = named in members.replicas or named in members.removed
         if is_replica or named in set(state.sessions.values()):
             await context.submit(RemoveReplica(named, self._own_id), call)
-            return pb.RemoveReplicaResponse(replica=self._view(context.state, named, Counter()))
+            return pb.RemoveReplicaResponse(replica=self._view(context.state, named, {}))
         invitation_id = invitation_meant(members.invitations, named)
         before = self._invitation(invitation_id)
         await context.submit(EndInvitation(invitation_id), call)
@@ -129,7 +125,7 @@ class ReplicasService:
             return pb.Invitation(id=invitation_id)
         return invitation_view(invitation_id, invitation, self._context.now_ms)
 
-    def _view(self, state: State, replica_id: str, links: Counter[str]) -> pb.Replica:
+    def _view(self, state: State, replica_id: str, links: Mapping[str, int]) -> pb.Replica:
         members = state.membership
         of_it = [session for session, owner in state.sessions.items() if owner == replica_id]
         known, removed_ms = members.replicas.get(replica_id), members.removed.get(replica_id)
@@ -145,7 +141,7 @@ class ReplicasService:
             level=(known and known.level) or None,
             since_ms=since_ms if removed_ms is None else removed_ms,
             self=replica_id == self._own_id,
-            links=sum(links[session] for session in of_it),
+            links=sum(links.get(session, 0) for session in of_it),
         )
         for session in of_it[-1:]:  # more than one for a moment at most
             standing = self._standing(session)

@@ -35,7 +35,7 @@ async def test_the_line_of_a_call_names_the_nodes_that_it_means(data_dir: Path) 
             method = name.removeprefix("LiteKubeNCService/").removeprefix("Internal/")
             expected.append((method, *(target or (None, None))))
 
-        await call("Nodes/Update", one.name, one.id, node=tokens[0], name="web-1")
+        await call("Nodes/Update", *web, node=tokens[0], name="web-1")  # by its new name
         await call("Nodes/Get", *web, node=one.id[:10])
         await call("Nodes/SetExpiry", *web, node="web-1")
         await call("Nodes/AssignAddress", *web, node="web-1", address="10.9.9.9")

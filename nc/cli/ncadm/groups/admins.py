@@ -193,7 +193,7 @@ def list_admins(
     with client_of(context) as client:
         found = client.administrators.list(all=every)
     text = render.listed(found, COLUMNS, output, lambda admin: admin.name, "there are none")
-    typer.echo(text)
+    render.echo(text)
 
 
 def revoke(

@@ -76,7 +76,7 @@ def list_contexts(output: FormatOption = Format.TABLE) -> None:
         typer.echo(render.as_data(found, output))
         return
     none = "there are no contexts; make one with ncadm contexts add"
-    typer.echo(render.listed(rows, COLUMNS, output, lambda row: row[0].name, none))
+    render.echo(render.listed(rows, COLUMNS, output, lambda row: row[0].name, none))
 
 
 def _plain(context: Context) -> dict[str, Any]:

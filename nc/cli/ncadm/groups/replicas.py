@@ -101,7 +101,7 @@ def list_replicas(
         else:
             found = client.replicas.list(all=every)
             text = render.listed(found, COLUMNS, output, lambda each: each.id, "there are none")
-    typer.echo(text)
+    render.echo(text)
 
 
 def invite(
