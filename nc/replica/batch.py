@@ -66,8 +66,8 @@ def decide_batch(
             if origin.session and origin.session != state.leader.session:
                 raise NotLeading  # noqa: TRY301 - a refusal as any other
             events = decide(state, command)
-            entry = _entry(recorded_at_ns, origin, events, payload_bytes - _FRAME_BYTES)
-            added_bytes = entry.ByteSize() + _FRAME_BYTES
+            entry = _entry(recorded_at_ns, origin, events)
+            added_bytes = _size_bytes(entry, payload_bytes - _FRAME_BYTES) + _FRAME_BYTES
             if size_bytes + added_bytes > payload_bytes:
                 break  # the next record's
             candidate = evolve(state, events, recorded_ms(entry))
@@ -84,20 +84,23 @@ def decide_batch(
     return Decided(state, entries, outcomes)
 
 
-def _entry(recorded_at_ns: int, origin: Origin, events: list[Event], most_bytes: int) -> Entry:
-    """The entry of one command.
-
-    Raises:
-        RecordTooLarge: it has more than `most_bytes`.
-    """
-    entry = Entry(
+def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
+    return Entry(
         recorded_at_ns=recorded_at_ns,
         actor=origin.actor,
         method=origin.method,
         request_id=origin.request_id,
         events=events,
     )
+
+
+def _size_bytes(entry: Entry, most_bytes: int) -> int:
+    """How many bytes an entry has.
+
+    Raises:
+        RecordTooLarge: more than `most_bytes`.
+    """
     size_bytes = entry.ByteSize()
     if size_bytes > most_bytes:
         raise RecordTooLarge(size_bytes, most_bytes)
-    return entry
+    return size_bytes

@@ -54,8 +54,10 @@ class Digests:
         """Whether a digest is due, and none is being computed."""
         if self.recording is not None and not self.recording.done():
             return False
-        events = max(self.interval_events, count_entries(state) * _EVENTS_PER_ENTRY)
-        return state.seq - state.digest_seq >= events
+        events = state.seq - state.digest_seq
+        if events < self.interval_events:  # nearly always: this is asked after each commit
+            return False
+        return events >= count_entries(state) * _EVENTS_PER_ENTRY
 
     def begin(self, state: State) -> None:
         """Compute and record the digest of a state, in the background."""

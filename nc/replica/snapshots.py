@@ -70,9 +70,11 @@ class Snapshots:
         """Whether a snapshot is due, and none is being taken."""
         if self._taking is not None and not self._taking.done():
             return False
+        events = state.seq - self._last_seq
+        if events < self.tail_events:  # nearly always: this is asked after each commit
+            return False
         size = sum(map(len, (state.nodes, state.tokens, state.links, state.unregistered)))
-        tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
-        return state.seq - self._last_seq >= tail_events
+        return events >= size // _SNAPSHOT_TAIL_SHARE
 
     def begin(self, state: State, position: LogPosition) -> None:
         """Take a snapshot in the background, of the state at that place in the log."""

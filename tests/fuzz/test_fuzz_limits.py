@@ -16,8 +16,8 @@ from tests.fuzz.watch import DEADLINE_S, METHODS, Watched
 from tests.support.server_process import CHANNEL_OPTIONS
 
 TEXT_METHODS = tuple(p for p in METHODS if not p.endswith(("/GetBootStrapToken", "/HealthCheck")))
-BAD_TOKENS = 10_000
-CHANNELS = 125  # so that none has more calls under way than a connection may
+BAD_TOKENS = 2000
+CHANNELS = 25  # so that none has more calls under way than a connection may
 
 
 def _message_of(size_bytes: int, fill: bytes = b"a") -> bytes:
@@ -72,7 +72,7 @@ def test_metadata_beyond_the_limit_is_a_status(secure: Watched) -> None:
     assert secure.attack(secure.control, METHODS[0], b"").status is grpc.StatusCode.OK
 
 
-def test_ten_thousand_bad_tokens_at_once_register_nobody(secure: Watched) -> None:
+def test_thousands_of_bad_tokens_at_once_register_nobody(secure: Watched) -> None:
     """A storm of guesses is answered to the last one, each with the reason that fits it.
 
     However slow the server is to take their messages. Nor does gRPC end any of them by itself: by
