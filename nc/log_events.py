@@ -9,6 +9,9 @@ RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
 RPC_CROWDED: Final = "rpc.crowded"  # an address lost connections: too many, or too much on them
+RPC_HELD_BACK: Final = (
+    "rpc.held_back"  # an address came back too often: most of its SYNs are dropped
+)
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 

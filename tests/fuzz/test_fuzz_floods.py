@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.abuse import REFUSALS_AT_ONCE
+from nc.rpc.abuse import REFUSALS_OF_ONE_AT_ONCE
 from tests.fuzz.flooded import (
     CONTROL,
     HEALTH_CHECK,
@@ -196,5 +196,27 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
                             refused += 1
                             channel.sendall(headers(stream + 2 * AT_ONCE, path))
             # so many were refused before the one that was hung up on, which was sent after them
-            assert refused >= REFUSALS_AT_ONCE - AT_ONCE
+            assert refused >= REFUSALS_OF_ONE_AT_ONCE - AT_ONCE
         assert len(server.logged("rpc.hung_up")) == 1
+
+
+LOOPING, SYN_S = ("127.0.0.66", 0), 0.2
+
+
+def test_a_node_that_comes_back_again_and_again_is_held_back(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """It begins calls on a connection and leaves it for another; an administrator is served."""
+    context = unregistered(server, tmp_path)
+    path = (CONTROL + "CheckConnState").encode()
+    begun = PREFACE + frame(SETTINGS) + b"".join(headers(2 * n + 1, path) for n in range(100))
+    address = (LOOPBACK, server.control_port)
+    with bounded(server):
+        while not server.logged("rpc.held_back"):
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                raw = socket.create_connection(address, SYN_S, LOOPING)
+                raw.settimeout(PATIENCE_S)
+                with context.wrap_socket(raw, server_hostname="localhost") as channel:
+                    channel.sendall(begun)
+    (line,) = server.logged("rpc.held_back")
+    assert line["party"] == LOOPING[0]
