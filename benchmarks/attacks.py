@@ -2,7 +2,8 @@
 
 python benchmarks/attacks.py JSON     JSON: its name, a port, the folder of a node, and seconds
 
-It prints "ready", reads a line, and prints how many calls it began.
+It prints "ready", reads a line, and prints how many calls it began. Each attack has an address of
+its own.
 """
 
 import contextlib
@@ -13,7 +14,10 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -35,6 +39,8 @@ CHECK = b"/pb.LiteKubeNCService/CheckConnState"
 WATCH = b"/grpc.health.v1.Health/Watch"
 STREAMS = 100
 HELLOS_A_SECOND = 4000
+AT_ONCE = 32  # handshakes of an attacker that connects again
+CONNECT_S = 1.0  # how long it waits for one to begin
 FRAME_HEADER_BYTES = 9
 
 
@@ -42,11 +48,11 @@ class Attack(NamedTuple):
     """What an attacker does.
 
     Attributes:
-        connections: how many it has.
+        connections: how many it has at first.
         port: `bootstrap`, without a certificate, or `control`, with an unregistered node's.
         calls: what is sent of a call on a stream.
         again: whether a call that has ended is followed by another.
-        anew: whether a connection that has begun its calls is left for another.
+        anew: whether a connection that has begun its calls is left at once for another.
     """
 
     connections: int
@@ -73,12 +79,15 @@ ATTACKS = {
     "headers, unregistered": Attack(90, "control", lambda stream: headers(stream, CHECK)),
     "headers again, stranger": Attack(90, "bootstrap", lambda s: headers(s, GUESS), again=True),
     "headers again, unregistered": Attack(90, "control", lambda s: headers(s, CHECK), again=True),
-    "headers anew, unregistered": Attack(90, "control", lambda s: headers(s, CHECK), anew=True),
+    "headers anew, unregistered": Attack(0, "control", lambda s: headers(s, CHECK), anew=True),
+    "headers anew, stranger": Attack(0, "bootstrap", lambda s: headers(s, GUESS), anew=True),
+    "guesses anew": Attack(0, "bootstrap", _guess, anew=True),
     "health watches": Attack(12, "bootstrap", _watch),
     "guesses": Attack(8, "bootstrap", _guess, again=True),
     "rapid reset": Attack(1, "bootstrap", _reset, again=True),
 }
 OTHERS = ("busy", "ClientHellos")
+SOURCES = {name: f"127.0.0.{66 + number}" for number, name in enumerate((*OTHERS, *ATTACKS))}
 
 
 def attack(name: str, port: int, folder: str, seconds: float) -> None:
@@ -90,9 +99,11 @@ def attack(name: str, port: int, folder: str, seconds: float) -> None:
             pass
         print(0)
     elif name == "ClientHellos":
-        print(hellos(port, seconds))
+        print(hellos(port, SOURCES[name], seconds))
     else:
-        print(flood(ATTACKS[name], port, Path(folder), seconds))
+        what = ATTACKS[name]
+        connect = partial(Connection, what, port, SOURCES[name], Path(folder))
+        print((leave if what.anew else flood)(connect, what, seconds))
 
 
 def started() -> None:
@@ -100,7 +111,7 @@ def started() -> None:
     sys.stdin.readline()
 
 
-def hellos(port: int, seconds: float) -> int:
+def hellos(port: int, source: str, seconds: float) -> int:
     """Begin that many handshakes, and leave them."""
     outgoing = ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -116,6 +127,7 @@ def hellos(port: int, seconds: float) -> int:
             sent += 1
             peer = socket.socket()
             peer.setblocking(False)
+            peer.bind((source, 0))
             peer.connect_ex(("127.0.0.1", port))
             with contextlib.suppress(OSError):
                 peer.send(hello)
@@ -129,13 +141,18 @@ def hellos(port: int, seconds: float) -> int:
 class Connection:
     """One of the attacker's connections; `begin` sends as many calls as it may have."""
 
-    def __init__(self, what: Attack, port: int, folder: Path) -> None:
+    def __init__(self, what: Attack, port: int, source: str, folder: Path) -> None:
         context = ssl.create_default_context(cafile=str(folder / "data/pki/grpc/ca.pem"))
         context.set_alpn_protocols(["h2"])
         if what.port == "control":
             context.load_cert_chain(folder / "node.pem", folder / "node-key.pem")
-        raw = socket.create_connection(("127.0.0.1", port))
-        self.socket = context.wrap_socket(raw, server_hostname="localhost")
+        raw = socket.create_connection(("127.0.0.1", port), CONNECT_S, (source, 0))
+        try:
+            raw.settimeout(None)
+            self.socket = context.wrap_socket(raw, server_hostname="localhost")
+        except OSError:
+            raw.close()
+            raise
         self._calls = what.calls
         self._next = 1
         self._received = b""
@@ -179,49 +196,58 @@ class Connection:
         return self._calls(self._next - 2)
 
 
-def flood(what: Attack, port: int, folder: Path, seconds: float) -> int:
+def flood(connect: Callable[[], Connection], what: Attack, seconds: float) -> int:
     """Begin calls on all connections, and connect again when the server hangs up."""
-    connections = [Connection(what, port, folder) for _ in range(what.connections)]
-    if what.anew:
-        return leave(connections, what, port, folder, seconds)
+    begun, connected = list[Connection](), SimpleQueue[Connection]()
+    for _ in range(what.connections):
+        connected.put(connect())
     waiting = selectors.DefaultSelector()
-    for one in connections:
-        waiting.register(one.socket, selectors.EVENT_READ, one)
     started()
     end = time.monotonic() + seconds
-    for one in connections:
-        one.begin()
-    while time.monotonic() < end:
-        for key, _ in waiting.select(0.1):
-            one = key.data
-            try:
-                one.go_on(again=what.again)
-                if what.calls is _reset:
-                    one.begin()
-            except OSError:
-                waiting.unregister(key.fileobj)
-                one.socket.close()
-                if what.again:
-                    connections.append(another := Connection(what, port, folder))
-                    another.begin()
-                    waiting.register(another.socket, selectors.EVENT_READ, another)
-    return sum(one.begun for one in connections)
+
+    def connect_again() -> None:
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                connected.put(connect())
+                return
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        while time.monotonic() < end:
+            while not connected.empty():
+                begun.append(one := connected.get())
+                one.begin()
+                waiting.register(one.socket, selectors.EVENT_READ, one)
+            for key, _ in waiting.select(0.05):
+                one = key.data
+                try:
+                    one.go_on(again=what.again)
+                    if what.calls is _reset:
+                        one.begin()
+                except OSError:
+                    waiting.unregister(key.fileobj)
+                    one.socket.close()
+                    if what.again:
+                        threads.submit(connect_again)
+    return sum(one.begun for one in begun)
 
 
-def leave(
-    connections: list[Connection], what: Attack, port: int, folder: Path, seconds: float
-) -> int:
+def leave(connect: Callable[[], Connection], _what: Attack, seconds: float) -> int:
     """Begin calls on a connection after the other, and leave it for a new one."""
     started()
-    end, begun = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        one = connections.pop(0)
-        with contextlib.suppress(OSError):
-            one.begin()
-        begun += one.begun
-        one.socket.close()
-        connections.append(Connection(what, port, folder))
-    return begun
+    end = time.monotonic() + seconds
+
+    def go_on(_number: int) -> int:
+        begun = 0
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                one = connect()
+                with one.socket:
+                    one.begin()
+                    begun += one.begun
+        return begun
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return sum(threads.map(go_on, range(AT_ONCE)))
 
 
 if __name__ == "__main__":

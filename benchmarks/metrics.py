@@ -241,6 +241,9 @@ class Wire:
         assert message == ANSWER
         self.status = 0
 
+    def vouch(self) -> None:
+        """There are no connections."""
+
     def refuse(self, code: int, details: str) -> None:
         raise AssertionError(code, details)
 

@@ -9,6 +9,9 @@ RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
 RPC_CROWDED: Final = "rpc.crowded"  # an address lost connections: too many, or too much on them
+RPC_HELD_BACK: Final = (
+    "rpc.held_back"  # an address came back too often: most of its SYNs are dropped
+)
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
@@ -32,6 +35,8 @@ LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
 PEER_CONNECTED: Final = "peer.connected"  # packets go to another server from now on
 PEER_DISCONNECTED: Final = "peer.disconnected"  # and no more, with the reason
+PEERS_LOST: Final = "peers.lost"  # this server is cut off: it asks its nodes to go to the others
+PEERS_FOUND: Final = "peers.found"  # and now lets them stay
 PEER_UNREACHABLE: Final = "peer.unreachable"  # the first of some tries in a row
 OWN_ADDRESS: Final = "tun.own_address"  # what this server sends into the overlay comes from it
 NO_OWN_ADDRESS: Final = "peer.no_address"  # the pool has none for each server

@@ -17,12 +17,20 @@ from tests.support.unsynced import skip_syncs
 __all__ = ["pytest_fixture_post_finalizer", "pytest_fixture_setup"]  # hooks
 
 skip_syncs()
-settings.register_profile("no-deadline", deadline=None)  # a busy machine is not a failure
-settings.load_profile("no-deadline")
+# No deadline: a busy machine is not a failure. Each run draws other examples, so that many runs of
+# few find what one run of many does.
+settings.register_profile("short", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None)
+settings.load_profile("short")
 
 # Where tests are run in the background, shells have Ctrl-C ignored, and programs inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("markexpr") != "not long":
+        settings.load_profile("long")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,12 +1,14 @@
 """A forked program is the program: what it says, how it ends, what it was given."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.forked_program import ForkedProgram
-from tests.support.programs import BIN, run_installed
+from tests.support.programs import BIN, run_installed, run_script
 
 PATIENCE_S = 60.0
 
@@ -48,3 +50,27 @@ def test_a_killed_one_has_the_signal_as_its_code(tmp_path: Path) -> None:
         assert forked.poll() is None
         forked.kill()
         assert forked.wait(PATIENCE_S) == -9
+
+
+SCRIPT = """
+import subprocess, sys
+program = [{program!r}]
+asked = subprocess.run([*program, "--version"], capture_output=True, text=True)
+read = subprocess.run([sys.executable, __file__ + ".py"], input="hello", stdout=-1, text=True)
+with subprocess.Popen([sys.executable, __file__ + ".py"], stdin=-1, stdout=-1) as killed:
+    assert killed.poll() is None
+    killed.kill()
+print(asked.returncode, asked.stdout.split()[0], read.returncode, read.stdout, killed.returncode)
+"""
+
+
+def test_what_a_script_starts_is_what_it_asked_for(tmp_path: Path) -> None:
+    """Its output, its input and its end are those of a process that was started anew."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(program=str(BIN / "network-controller")))
+    (tmp_path / "script.py.py").write_text("import sys; print(sys.stdin.read()); sys.exit(3)")
+    done = run_script(script, folder=tmp_path)
+    assert done.stderr == ""
+    expected = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True)
+    assert done.stdout == expected.stdout
+    assert done.stdout.split()[-3:] == ["3", "hello", "-9"]

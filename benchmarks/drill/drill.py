@@ -123,7 +123,7 @@ class Drill:
         for fault in faults:
             machine = machine_for(fault.who, self.site, self._chance)
             name = fault.text(machine, self._role(machine), fault.lasts_s)
-            was = measures.before(time.time_ns(), machine, self.nodes)
+            was = measures.before(time.time_ns(), fault.machines(machine), self.nodes)
             self.record.note(name)
             mend = fault.begin(self.site, machine)
             await asyncio.sleep(fault.lasts_s)

@@ -25,6 +25,7 @@ class Fault(NamedTuple):
         begin: does it.
         lasts_s: until it is mended.
         is_death: the machine's replica is gone from its beginning on.
+        is_one_link: another machine may as well be the one that the rest goes on without.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Fault(NamedTuple):
     begin: Begin
     lasts_s: float
     is_death: bool = False
+    is_one_link: bool = False
+
+    def machines(self, machine: str) -> tuple[str, ...]:
+        """Of which one may be gone, or cut off."""
+        return (machine, _other_end(machine)) if self.is_one_link else (machine,)
 
     def text(self, machine: str, role: str, lasts_s: float) -> str:
         return f"{self.name.format(machine)} ({role}), {lasts_s:g} s"
@@ -80,9 +86,13 @@ def _cut_in(site: Site, name: str) -> Mend:
 
 def _cut_one_other(site: Site, name: str) -> Mend:
     """It reaches one of the others only, which reaches both."""
-    other = next(each for each in reversed(MACHINES) if each != name)
+    other = _other_end(name)
     site.cut([(name, other), (other, name)])
     return site.mend
+
+
+def _other_end(name: str) -> str:
+    return next(each for each in reversed(MACHINES) if each != name)
 
 
 def _isolate(site: Site, name: str) -> Mend:
@@ -113,7 +123,7 @@ FAULTS: Final = (
     Fault("what {} sends to the others lost", LEADER, _cut_out, 15),
     Fault("what the others send to {} lost", FOLLOWER, _cut_in, 15),
     Fault("what the others send to {} lost", LEADER, _cut_in, 15),
-    Fault("{} cut from one of the others", LEADER, _cut_one_other, 15),
+    Fault("{} cut from one of the others", LEADER, _cut_one_other, 15, is_one_link=True),
     Fault("{} cut from everything", FOLLOWER, _isolate, 20, is_death=True),
     Fault("{} cut from everything", LEADER, _isolate, 20, is_death=True),
     Fault("replica {} paused", FOLLOWER, _pause_replica, 2),

@@ -1,4 +1,9 @@
-"""How long a fault was noticed: by those who ask, by agents, in packets."""
+"""How long a fault was noticed: by those who ask, by agents, in packets.
+
+Who asks a machine that is cut off cannot be answered before the cut ends, so what counts is what
+the others answer. Where one link of three is cut, either of its two ends may be the one that the
+rest goes on without.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -19,10 +24,14 @@ AGENTS_S: Final = 15.0
 
 
 class Before(NamedTuple):
-    """What was so when a fault began."""
+    """What was so when a fault began.
+
+    Attributes:
+        machines: of which one may be gone, or cut off.
+    """
 
     at_ns: int
-    machine: str
+    machines: tuple[str, ...]
     links: dict[str, Link]  # of the agents
 
 
@@ -49,16 +58,24 @@ class Noticed(NamedTuple):
     lost: int
 
 
-def before(at_ns: int, machine: str, nodes: Nodes) -> Before:
-    return Before(at_ns, machine, {name: nodes.links(name)[-1] for name in nodes.programs})
+def before(at_ns: int, machines: tuple[str, ...], nodes: Nodes) -> Before:
+    return Before(at_ns, machines, {name: nodes.links(name)[-1] for name in nodes.programs})
 
 
 def noticed(was: Before, end_ns: int, record: Record, nodes: Nodes, traffic: Traffic) -> Noticed:
     """What was noticed until a time."""
-    others = [name for name in MACHINES if name != was.machine]
+    found = (_without(each, was, end_ns, record, nodes, traffic) for each in was.machines)
+    return min(found, key=lambda each: (each.commands_s, each.queries_s))
+
+
+def _without(
+    machine: str, was: Before, end_ns: int, record: Record, nodes: Nodes, traffic: Traffic
+) -> Noticed:
+    """What was noticed of a machine that is gone."""
+    others = [name for name in MACHINES if name != machine]
     answers = list(_ok_between(record, was.at_ns - _S, end_ns))
     moved = {name: _link_after(nodes.links(name), was.at_ns) for name in was.links}
-    here = [name for name, link in was.links.items() if link.replica == was.machine]
+    here = [name for name, link in was.links.items() if link.replica == machine]
     stayed = {name for name in was.links if name not in here and moved[name] is None}
     back = [link.at_ns - was.at_ns for name in here if (link := moved[name]) is not None]
     packets = traffic.lost(stayed, was.at_ns - _MARGIN_NS, end_ns - _MARGIN_NS)

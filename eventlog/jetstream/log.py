@@ -25,8 +25,9 @@ from eventlog.snapshots import FileSnapshots
 
 __all__ = ["JetStreamLog"]
 
-# How long an append waits for a majority before it says that there is none.
-BUSY_AFTER_S: Final = 6.0
+# How long an append waits for a majority before it says that there is none: longer than the servers
+# take to elect a leader, which is 4 to 9 s after they have lost one.
+BUSY_AFTER_S: Final = 10.0
 
 _SYNC_COPY_S: Final = 5.0  # so much of the copy may have to be read again after a power failure
 

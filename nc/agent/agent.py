@@ -12,7 +12,8 @@ With several addresses the next is tried at once when a link has ended, and ther
 each of them has failed.
 
 When the node's certificates were replaced, a newer link is opened with them beside the old one,
-which carries packets until then.
+which carries packets until then. So it is when a server that is out of touch with the others asks
+the node to leave: the old link is kept until another server gives one.
 
 An agent ends by itself in one case: a server whose certificate is from the node's own CA answers
 that the node was unregistered; of several, the one that decides, or two. Every other refusal may be
@@ -23,6 +24,7 @@ is tried again, more and more seldom; at once when this machine's clock is set.
 import asyncio
 import contextlib
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -30,10 +32,11 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses, connect_to_one_of
-from nc.agent.certificates import NodeTls, node_tls
+from nc.agent.certificates import NodeTls, node_tls, was_replaced
 from nc.agent.connection import CONNECT_TIMEOUT_S, HubConnection, Target
 from nc.agent.device import Kernel
 from nc.agent.hints import hints_for
+from nc.agent.leaving import Leaving
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, Unconfirmed
 from nc.agent.machine import this_machine
 from nc.agent.renewal import Renewal
@@ -41,7 +44,7 @@ from nc.agent.retries import Retries
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.agent.traffic import Traffic
-from nc.agent.waiting import cancel, is_first
+from nc.agent.waiting import cancel, either, is_first
 from nc.clock import Clock, now_utc
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
 from nc.errors import UNREGISTERED, OperatorError
@@ -90,6 +93,7 @@ class Agent:
         self._node = node
         self._renewal = renewal
         self._replaced = asyncio.Event()  # there may be other certificates than those of the link
+        self._leaving = Leaving()
         self._addresses = addresses or KnownAddresses(None, (node.host, node.port))
         self._settings = settings
         self.traffic = Traffic(settings, redirect, log, kernel)
@@ -129,21 +133,12 @@ class Agent:
                 await cancel(renewing)
             sd_notify.stopping()
             self.traffic.close()
-            self._report_stop()
 
     def reload(self) -> None:
         """Begin a newer link if the certificate was replaced on disk since this one began."""
-        if self.traffic.connection is not None and self._has_another_certificate():
+        if self.traffic.connection is not None and was_replaced(self._node.certificates, self._tls):
             self._log.info(log_events.AGENT_RELOADED)
             self._replaced.set()
-
-    def _has_another_certificate(self) -> bool:
-        if self._node.certificates is None:
-            return False
-        with contextlib.suppress(PkiError):  # it is being replaced just now, or lost
-            shown = node_tls(FolderPaths.within(self._node.certificates)).certificate
-            return self._tls is None or shown != self._tls.certificate
-        return False
 
     def _require_registered(self, error: LinkEnded) -> None:
         """Raises AgentStopped: the server says that the node was unregistered."""
@@ -162,7 +157,7 @@ class Agent:
             await self.traffic.begin(connection)
             while True:
                 await self._note_link(connection, target)
-                newer = await self._newer_link(connection)
+                newer = await self._newer_link(connection, target)
                 if newer is None:
                     raise self._why_ended(connection, target)
                 older, (connection, target) = connection, newer
@@ -188,9 +183,12 @@ class Agent:
     def _has_others(self) -> bool:
         return len(self._addresses.all) > 1
 
-    async def _open(self) -> tuple[HubConnection, Target]:
-        """Open a link, to the first address that gives one; raises LinkEnded."""
+    async def _open(self, left: Target | None = None) -> tuple[HubConnection, Target]:
+        """Open a link, to the first address but `left` that gives one; raises LinkEnded."""
         targets = await asyncio.to_thread(self._make_targets)
+        targets = [each for each in targets if left is None or str(each) != str(left)]
+        if not targets:
+            raise LinkEnded("no other server is known")
         opened = await connect_to_one_of(targets, before=self._told_unregistered)
         self._told_unregistered = ""
         return opened
@@ -205,26 +203,35 @@ class Agent:
             offload=connection.offload,
             device=self.traffic.device_name,
         )
-        address = (target.host, target.port)
+        address, loop = (target.host, target.port), asyncio.get_running_loop()
 
-        def keep() -> None:
+        def note() -> None:
             self._addresses.linked(address, connection.told)
+            loop.call_soon_threadsafe(self._leaving.look, connection)
 
-        connection.on_told = keep
-        await asyncio.to_thread(keep)
+        connection.on_told = note
+        await asyncio.to_thread(note)
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
         if self._renewal is not None:
             return
         if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
             self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
 
-    async def _newer_link(self, current: HubConnection) -> tuple[HubConnection, Target] | None:
-        """Wait for other certificates, and open a link with them; None: the current one ended."""
+    async def _newer_link(
+        self, current: HubConnection, target: Target
+    ) -> tuple[HubConnection, Target] | None:
+        """Open a link once there are other certificates, or the server asks the node to leave.
+
+        Returns:
+            The newer link; None: the current one has ended.
+        """
         while True:
-            if await is_first(current.ended, self._replaced.wait()):
+            if await is_first(current.ended, either(self._replaced, self._leaving.is_due)):
                 return None
+            left = None if self._replaced.is_set() else target
             self._replaced.clear()
-            opening = asyncio.create_task(self._open())
+            self._leaving.is_due.clear()
+            opening = asyncio.create_task(self._open(left))
             try:
                 if await is_first(current.ended, asyncio.wait([opening])):
                     self.traffic.pause()  # the newer one has taken over at the server
@@ -235,17 +242,10 @@ class Agent:
                 wait_s = self._delay_s(error, 0.0)
                 text = f"no newer link: {error}; trying again in {wait_s:.1f} s"
                 self._log.warning(log_events.AGENT_NOT_RENEWED, message=text)
-                asyncio.get_running_loop().call_later(wait_s, self._replaced.set)
+                again = partial(self._leaving.look, current) if left else self._replaced.set
+                asyncio.get_running_loop().call_later(wait_s, again)
             finally:
                 await cancel(opening)
-
-    def _report_stop(self) -> None:
-        self._log.info(
-            log_events.AGENT_STOPPED,
-            packets_in=self.traffic.packets_in,
-            packets_out=self.traffic.packets_out,
-            dropped=self.traffic.dropped,
-        )
 
     def _make_targets(self) -> list[Target]:
         """Read the certificates, which may have been replaced.

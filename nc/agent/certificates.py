@@ -4,6 +4,7 @@ A certificate that has ended, or is not valid yet, is used all the same: the ser
 this machine's clock may be wrong.
 """
 
+import contextlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,3 +98,14 @@ def _read(path: Path) -> bytes:
         return read_small(path)
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error
+
+
+def was_replaced(folder: Path | None, shown: NodeTls | None) -> bool:
+    """Whether a folder has another certificate than the one that was shown."""
+    if folder is None:
+        return False
+    with contextlib.suppress(PkiError):  # it is being replaced just now, or lost
+        return (
+            shown is None or node_tls(FolderPaths.within(folder)).certificate != shown.certificate
+        )
+    return False

@@ -93,6 +93,7 @@ class HubConnection(WSListener):
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
         told: where the server says that it and its like are reached.
+        is_to_leave: the server is out of touch with its like, and asks the node to go to another.
         on_told: called when it has said so anew.
         deliver: gets every packet, from `begin` on.
         writable: called with False when the send queue is full, and with True when it is not.
@@ -106,6 +107,7 @@ class HubConnection(WSListener):
         loop = asyncio.get_running_loop()
         self.offload = False
         self.told: tuple[wire.Address, ...] = ()
+        self.is_to_leave = False
         self.on_told: Callable[[], None] | None = None
         self.deliver: Deliver | None = None
         self.writable: Callable[[bool], None] | None = None
@@ -166,7 +168,7 @@ class HubConnection(WSListener):
         headers = transport.response.headers
         if headers.get(wire.SUBPROTOCOL_HEADER) == wire.OFFLOAD:
             self.offload, self._kind = True, WSMsgType.BINARY
-            self._note(wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, "")))
+            self._note(wire.Told(wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, ""))))
         transport.send(WSMsgType.TEXT, wire.hello())
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
@@ -213,12 +215,12 @@ class HubConnection(WSListener):
         if self.writable is not None:
             self.writable(True)
 
-    def _note(self, told: tuple[wire.Address, ...]) -> None:
+    def _note(self, told: wire.Told) -> None:
         """Keep where the servers are."""
-        if not told:
+        if not told.servers:
             return
-        self.told = told
-        if len(told) > 1:
+        self.told, self.is_to_leave = told
+        if len(self.told) > 1:
             self.hurry()
         if self.on_told is not None:
             self.on_told()

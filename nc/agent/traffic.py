@@ -99,8 +99,14 @@ class Traffic:
         await self._device.detach()
 
     def close(self) -> None:
-        """Remove the device."""
+        """Remove the device, and report what went over it."""
         self._device.close()
+        self._log.info(
+            log_events.AGENT_STOPPED,
+            packets_in=self.packets_in,
+            packets_out=self.packets_out,
+            dropped=self.dropped,
+        )
 
     def _use(self, connection: HubConnection) -> None:
         self.connection = connection

@@ -15,6 +15,16 @@ async def is_first(future: "asyncio.Future[Any]", other: Coroutine[Any, Any, obj
     return future.done()
 
 
+async def either(one: asyncio.Event, other: asyncio.Event) -> None:
+    """Wait until one of the two is set."""
+    tasks = [asyncio.create_task(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            await cancel(task)
+
+
 async def cancel(task: "asyncio.Task[Any]") -> None:
     """Cancel a task, and wait for its end."""
     task.cancel()

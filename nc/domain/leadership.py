@@ -37,12 +37,17 @@ NO_LEADER: Final = Leader()
 
 @dataclass(frozen=True, slots=True)
 class StandForElection:
-    """Lead, as the one after the leader that is known."""
+    """Lead, as the one after the leader that is known.
+
+    Attributes:
+        has_begun: the session was one of the log's when its replica stood.
+    """
 
     session: str
     epoch: int
     address: str
     level: int = LEVEL
+    has_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,15 @@ def evolve_elected(event: LeaderElected) -> Leader:
     return Leader(event.session, event.epoch, event.address, event.level)
 
 
-def decide_election(leader: Leader, command: StandForElection) -> list[Event]:
+def decide_election(leader: Leader, sessions: "Sessions", command: StandForElection) -> list[Event]:
     """Elect the one who stands; the level never falls.
 
     Raises:
-        ElectionLost: another one was elected meanwhile.
+        ElectionLost: another one was elected meanwhile; or a leader that goes on has taken the one
+            who stands for lost.
     """
-    if command.epoch != leader.epoch + 1:
+    is_lost = command.has_begun and command.session not in sessions
+    if is_lost or command.epoch != leader.epoch + 1:
         raise ElectionLost
     elected = LeaderElected(
         session=command.session,

@@ -175,6 +175,12 @@ class Hub:
         if self.reachable.change(peers):
             self._spawn(self.reachable.tell_all(self.sessions))
 
+    def send_away(self, is_out_of_touch: bool) -> None:
+        """Ask every node to go to another server, if they have a majority without this one."""
+        is_cut_off = self.mesh is not None and self.mesh.is_cut_off(is_out_of_touch)
+        if self.reachable.send_away(is_cut_off):
+            self._spawn(self.reachable.tell_all(self.sessions))
+
     # What sessions report (`nc.hub.session.Owner`).
 
     def on_open(self, link: Session) -> None:
@@ -207,8 +213,7 @@ class Hub:
         self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
 
     def on_certificate_ended(self, link: Session) -> None:
-        reason = pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED
-        self._drop(link, wire.CERTIFICATE_ENDED, reason)
+        self._drop(link, wire.CERTIFICATE_ENDED, pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED)
 
     def _receive_hello(self, link: Session, hello: "asyncio.Future[bytes]", frame: Frame) -> None:
         """The first frame is the handshake's; packets may follow only once there is an address."""
@@ -271,8 +276,7 @@ class Hub:
         """End a link in the log's view; its packets go on until the newer one has its address."""
         self._leave(link)
         self._superseded.keep(link)
-        reason = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
-        self._lines.closed(link, wire.SUPERSEDED.reason, reason)
+        self._lines.closed(link, wire.SUPERSEDED.reason, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)
 
     def _leave(self, link: Session) -> None:
         link.is_over = True
@@ -293,5 +297,4 @@ async def _cancel(*tasks: "asyncio.Task[None] | None") -> None:
     running = [task for task in tasks if task is not None]
     for task in running:
         task.cancel()
-    if running:
-        await asyncio.wait(running)
+    await asyncio.gather(*running, return_exceptions=True)

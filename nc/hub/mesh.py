@@ -103,6 +103,7 @@ class Mesh:
         self.open: dict[str, PeerLink] = {}
         self.accepted: dict[PeerLink, None] = {}
         self.opened, self.failed = 0, 0
+        self._is_cut_off = False
         self._known: dict[str, Peer] = {}  # where each was when it was last named
         self._wanted: dict[_Wanted, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -196,6 +197,21 @@ class Mesh:
         finally:
             del self.open[port.session]
             port.leave()
+
+    def is_cut_off(self, is_out_of_touch: bool) -> bool:
+        """Whether others go on without this server: those that it hears are no majority with it.
+
+        Args:
+            is_out_of_touch: for long; else it is not cut off.
+        """
+        heard = 1 + len(self.open)
+        all_of_them = len({*self._state().sessions, self._parts.own()})
+        is_cut_off = is_out_of_touch and 2 * heard <= all_of_them
+        if is_cut_off is not self._is_cut_off:
+            self._is_cut_off = is_cut_off
+            name = log_events.PEERS_LOST if is_cut_off else log_events.PEERS_FOUND
+            self._parts.log.warning(name, heard=heard, of=all_of_them)
+        return is_cut_off
 
     def address_of(self, session: str) -> str:
         """Where a peer's link port is; "" if it is not known now."""

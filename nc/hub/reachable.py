@@ -19,13 +19,14 @@ class Reachable:
 
     Attributes:
         own: of this server.
-        version: grows with every change of the peers'.
+        version: grows with every change of what agents are told.
     """
 
     def __init__(self) -> None:
         self.own: tuple[Address, ...] = ()
         self.version = 0
         self._peers: tuple[Address, ...] = ()
+        self._is_to_leave = False
         self._turns = count()
 
     def change(self, peers: tuple[Address, ...]) -> bool:
@@ -33,6 +34,14 @@ class Reachable:
         if peers == self._peers:
             return False
         self._peers = peers
+        self.version += 1
+        return True
+
+    def send_away(self, is_to_leave: bool) -> bool:
+        """Take over whether nodes had better go to a peer; whether that is news."""
+        if is_to_leave is self._is_to_leave:
+            return False
+        self._is_to_leave = is_to_leave
         self.version += 1
         return True
 
@@ -47,7 +56,7 @@ class Reachable:
         is_news = link.told_version != self.version and link.port.address is not None
         if is_news and link.hears_servers:
             link.told_version = self.version
-            link.send_handshake(wire.servers_message(self.told()))
+            link.send_handshake(wire.servers_message(self.told(), leave=self._is_to_leave))
 
     async def tell_all(self, links: Mapping[str, Session]) -> None:
         """Tell every node."""

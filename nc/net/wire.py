@@ -29,7 +29,8 @@ time share a frame, and with it what TLS, TCP and two event loops take for one.
 
 A client that also offers `SERVERS` is told where servers are whenever that changes: a Text frame
 (`servers_message`), which on a link with `OFFLOAD` is never a packet. The server answers nothing to
-that offer.
+that offer. Such a frame may ask the node to leave: the server is out of touch with the others. The
+node keeps the link until another server gives it one, or the next such frame lets it stay.
 
 A client that had an address offers it, too, as `HELD_PREFIX` with the address: a server whose log
 is older than the node keeps that address for it (`nc.replica.waiting`). What it says of its machine
@@ -92,6 +93,7 @@ MAX_HANDSHAKE_BYTES: Final = 1024
 MAX_REASON_BYTES: Final = 123
 
 _SERVERS_KEY: Final = "servers"
+_LEAVE_KEY: Final = "leave"
 _ADDRESS_STATE: Final = 2  # the only `connectionState` that the handshake knows
 
 
@@ -107,19 +109,36 @@ def read_addresses(text: str) -> tuple[Address, ...]:
     return tuple(address for address in addresses if 0 < address[1] <= _LAST_PORT)
 
 
-def servers_message(addresses: Iterable[Address]) -> bytes:
-    """Where servers are, as a frame of a link says it."""
-    return json.dumps({_SERVERS_KEY: addresses_text(addresses)}, separators=(",", ":")).encode()
+class Told(NamedTuple):
+    """What a server says of itself and the others.
+
+    Attributes:
+        servers: where they are; nothing if the frame does not say it.
+        leave: the node is to go to another server, if one takes it.
+    """
+
+    servers: tuple[Address, ...] = ()
+    leave: bool = False
 
 
-def read_servers(frame: bytes) -> tuple[Address, ...]:
+def servers_message(addresses: Iterable[Address], *, leave: bool = False) -> bytes:
+    """Where servers are, as a frame of a link says it; and whether the node is to leave."""
+    message: dict[str, Any] = {_SERVERS_KEY: addresses_text(addresses)}
+    if leave:
+        message[_LEAVE_KEY] = True
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def read_servers(frame: bytes) -> Told:
     """What such a frame says; nothing if it is another one."""
     try:
         message = json.loads(frame.decode("utf-8"))
     except (ValueError, RecursionError):
-        return ()
+        return Told()
     text = message.get(_SERVERS_KEY) if isinstance(message, dict) else None
-    return read_addresses(text) if isinstance(text, str) else ()
+    if not isinstance(text, str):
+        return Told()
+    return Told(read_addresses(text), message.get(_LEAVE_KEY) is True)
 
 
 class CloseCode(IntEnum):

@@ -20,11 +20,10 @@ from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused
 from nc.replica.leadership import Candidate, Silences
 from nc.replica.leases import NS, QUIET_S, FollowerLease, Granted, LeaderLeases
 from nc.replica.shared import SharedReplica
+from nc.replica.touch import CHANGE_WAIT_S, CURRENT_WAIT_S, Touch
 from nc.replica.waiters import Waiters
 
-__all__ = ["CURRENT_WAIT_S", "Role"]
-
-CURRENT_WAIT_S: Final = 2.0  # that a question waits until it may be answered, or is refused
+__all__ = ["Role"]
 
 # A leader whose lease has less than this left, or half of what an append gives it against replicas
 # that nobody knows, appends a marker.
@@ -46,6 +45,7 @@ class Role:
     Attributes:
         leases: what is known of the followers; None while it does not lead.
         stands: it tries to be elected: it answers nothing and nobody.
+        touch: for how long it is out of touch.
         events: wakes those that wait for another state.
         changed: called when it begins to lead, or to follow another one.
     """
@@ -67,6 +67,7 @@ class Role:
         self.leases: LeaderLeases | None = None
         self.silences = Silences()
         self.stands = False
+        self.touch = Touch(clock.monotonic_ns)
         self.changed: Callable[[], None] = lambda: None
         self._candidate = self._new_candidate()
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
@@ -85,6 +86,7 @@ class Role:
     def begin(self) -> None:
         """The replica has loaded its state, and follows the log from now on."""
         self._candidate = self._new_candidate()
+        self.touch.look(is_in_touch=True)
 
     def _new_candidate(self) -> Candidate:
         session, leader = self.replica.session, self.replica.state.leader
@@ -113,9 +115,9 @@ class Role:
         return max(0, self._valid[1] - self.replica.state.seq)
 
     async def current(self, timeout_s: float = CURRENT_WAIT_S) -> None:
-        """Wait until it may answer; raises NotCurrent if it may not in that time."""
+        """Wait until it may answer; raises NotCurrent so long after it was last in touch."""
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(min(timeout_s, self.touch.left_s(timeout_s))):
                 while not self.may_answer():
                     await self._answerable.wait()
         except TimeoutError:
@@ -166,6 +168,8 @@ class Role:
         leases.appended(self.replica.appended_ns)
         leases.applied(state.seq)
         leases.advance(state.sessions, now_ns)
+        if self.touch.left_s(CHANGE_WAIT_S) <= 0:
+            leases.give_up()  # cut off: others may have been elected
         is_short = leases.until_ns(state.sessions) - now_ns < _RENEW_S * NS
         is_old = now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
         if (is_short or is_old) and self._confirming is None and self.replica.is_writable:
@@ -175,10 +179,9 @@ class Role:
 
     def due_to_stand(self) -> bool:
         """Whether nothing was heard of a leader for long enough."""
-        state = self.replica.state
         if self.replica.leads or self.stands or self._is_over or not self.replica.is_writable:
             return False
-        return self._now_ns() >= self._candidate.stands_ns(state.leader, state.sessions)
+        return self._now_ns() >= self._candidate.stands_ns(self.leader, self.replica.state.sessions)
 
     def granted(self, granted: Granted) -> None:
         """The leader has said something, and maybe granted what was sent to it."""
@@ -191,16 +194,17 @@ class Role:
 
     async def stand(self, address: str, request_id: str) -> bool:
         """Try to be elected; whether it was. Answers nothing meanwhile."""
-        state = self.replica.state
+        own, state = self.replica.session, self.replica.state
         self.stands = True
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        command = StandForElection(self.replica.session, state.leader.epoch + 1, address)
+        begun = own in state.sessions
+        command = StandForElection(own, state.leader.epoch + 1, address, has_begun=begun)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
-            self._candidate.heard(self._now_ns())  # of another one
+            self._candidate.heard(self._now_ns())  # of one that leads
             return False
         except (WriteRefused, OutcomeOpen):
             self._candidate.postpone(self._now_ns() + int(_STAND_AGAIN_S * NS))
@@ -241,8 +245,7 @@ class Role:
         if self.leases is None:
             return []
         lost = self.silences.look(self.replica.state.sessions, self.replica.session, heard)
-        waited_for = self.leases.named()
-        return sorted(session for session in lost if session not in waited_for)
+        return sorted({*lost}.difference(self.leases.named()))
 
     def _acknowledge(self, seq: int, answer: Callable[[bool], None]) -> None:
         leases = self.leases
@@ -261,10 +264,8 @@ class Role:
         self._lead(self._candidate.quiet_until_ns(leader, sessions))
 
     def _lead(self, quiet_until_ns: int) -> None:
-        replica, self.silences = self.replica, Silences()
-        self.leases = LeaderLeases(
-            replica.session, replica.state.seq, quiet_until_ns, replica.appended_ns
-        )
+        own, self.silences = self.replica, Silences()
+        self.leases = LeaderLeases(own.session, own.state.seq, quiet_until_ns, own.appended_ns)
 
     def _step_down(self) -> None:
         self._candidate.heard(self._now_ns())
@@ -294,5 +295,6 @@ class Role:
             self._valid = (leases.until_ns(sessions), leases.shown_seq)
         else:
             self._valid = (self.lease.until_ns, self.lease.needed_seq)
+        self.touch.look(is_in_touch=self.is_in_touch())
         if self._answerable and self.may_answer():
             self._answerable.wake()

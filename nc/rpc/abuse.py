@@ -28,9 +28,13 @@ from nc.rpc.rates import Rates
 GUESSES_AT_ONCE: Final = 100
 
 # Refusals of one party until its connections end: far more than a client that waits between its
-# tries ever gets. One costs some 60 µs.
+# tries ever gets. One costs some 60 µs, for which others wait.
 REFUSALS_A_SECOND: Final = 200
-REFUSALS_AT_ONCE: Final = 2000
+REFUSALS_AT_ONCE: Final = 2000  # of an address, behind which there may be many machines
+REFUSALS_OF_ONE_AT_ONCE: Final = 500  # of an identity
+
+# Whose party is an address.
+_WITHOUT_IDENTITY: Final = {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED, CallerKind.INTERNAL}
 
 _NS: Final = 1_000_000_000
 _LINE_EVERY_NS: Final = 10 * _NS
@@ -81,6 +85,9 @@ class Abuse:
         if guesses_a_second:
             self._guesses = Rates(guesses_a_second, GUESSES_AT_ONCE, clock.monotonic_ns)
         self._refusals = Rates(REFUSALS_A_SECOND, REFUSALS_AT_ONCE, clock.monotonic_ns)
+        self._refusals_of_one = Rates(
+            REFUSALS_A_SECOND, REFUSALS_OF_ONE_AT_ONCE, clock.monotonic_ns
+        )
         self._guesses_lock = threading.Lock()
         self._line_due_ns: dict[str, int] = {}
         self.wrong_tokens = self.not_looked_at = self.hung_up = 0
@@ -124,8 +131,10 @@ class Abuse:
         """Note a refusal; whether the connection that it went to is to end."""
         if caller.kind is CallerKind.ADMIN:
             return False
-        if self._refusals.left(party) > 0:
-            self._refusals.spend(party)
+        has_identity = caller.kind not in _WITHOUT_IDENTITY
+        refusals = self._refusals_of_one if has_identity else self._refusals
+        if refusals.left(party) > 0:
+            refusals.spend(party)
             return False
         self.hung_up += 1
         self._warn(log_events.RPC_HUNG_UP, party, hung_up=self.hung_up)

@@ -224,6 +224,7 @@ class GrpcServers:
             self._write_lines,
             CROWDED_CONNECTIONS,
             self._report_crowd,
+            lambda party: self._log.warning(log_events.RPC_HELD_BACK, party=party),
         )
         numbers = []
         for port in self._ports:

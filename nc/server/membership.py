@@ -80,6 +80,7 @@ class Membership:
         role: of the replica.
         peers: the other live replicas.
         methods: what other replicas call, by path.
+        send_away: called with whether this server is out of touch for long: nodes may have to go.
     """
 
     def __init__(self, parts: Parts, cluster: Cluster, wiring: Wiring) -> None:
@@ -109,6 +110,7 @@ class Membership:
         self._is_stopping = False
         self._is_serving: bool | None = None
         self._may_serve = True
+        self.send_away: Callable[[bool], None] = lambda _: None
         self._standing: asyncio.Task[object] | None = None
         replica.observe(self._see)
 
@@ -246,6 +248,7 @@ class Membership:
             self.role.look()
             self._service.look()
             self._update_health()
+            self.send_away(self.role.touch.is_lost)
             if self.role.due_to_stand() and (self._standing is None or self._standing.done()):
                 self._standing = asyncio.create_task(self._stand(), name="stand")
             await asyncio.sleep(_LOOK_S)

@@ -127,6 +127,7 @@ class Server:
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
             hub.is_current = self.membership.role.is_in_touch
+            self.membership.send_away = hub.send_away
             hub.leads = lambda: replica.leads
             if (tls := parts.cluster.peer_tls) is not None:
                 hub.join_mesh(mesh_parts(parts, tls, self.membership.peers, replica))

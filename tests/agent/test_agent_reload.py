@@ -46,7 +46,7 @@ def test_only_another_certificate_begins_a_new_link(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same one, one that is missing for a moment, and no link at all change nothing."""
-    monkeypatch.setattr("nc.agent.agent.node_tls", certificate_of)
+    monkeypatch.setattr("nc.agent.certificates.node_tls", certificate_of)
     path = FolderPaths.within(tmp_path).client
     path.write_bytes(b"one")
     agent = agent_with(tmp_path)

@@ -32,7 +32,7 @@ from nc.secrets import SystemSecrets
 from tests.support.link_cluster import cluster
 from tests.support.node_certificates import network_folder, node_folder
 from tests.support.operators import operator
-from tests.support.plain_link_server import PlainLinkServer, server_tls
+from tests.support.plain_link_server import CLOSE, PlainLinkServer, server_tls
 from tests.support.whole_server import LOOPBACK, Lines, MovableClock, until
 
 UNREGISTERED = (401, str(NodeUnknown(was_unregistered=True)))
@@ -246,3 +246,42 @@ async def test_no_server_among_several_gets_the_token(tmp_path: Path) -> None:
         also = ("localhost", theirs[1])
         with pytest.raises(NotOurServer):
             await redeem(Invitation("0" * 16, *theirs, pin, others=(also,)), attempt)
+
+
+def ask(it: Field, *, leave: bool) -> None:
+    """The server of the agent's link says where servers are, and whether the node is to leave."""
+    connection = it.agent.traffic.connection
+    assert connection is not None
+    connection._note(wire.Told(it.known.all, leave))
+
+
+async def test_a_server_that_asks_for_it_is_left(tmp_path: Path) -> None:
+    """First there is a link to another server, then the older one ends: no packet is lost."""
+    async with field(tmp_path) as it:
+        link = await it.link_at(it.one)
+        await it.linked(1)
+        ask(it, leave=True)
+        await it.link_at(it.two)
+        await it.linked(2)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await link.frames.get())[0] != CLOSE:
+                pass
+        assert it.lines.named("agent.disconnected") == []
+        assert it.one.requests == 1
+
+
+async def test_a_server_is_kept_while_no_other_takes_the_node(tmp_path: Path) -> None:
+    """Another is tried again and again; once the node may stay, no more."""
+    async with field(tmp_path) as it:
+        it.two.refusal = (503, "not now")
+        await it.link_at(it.one)
+        await it.linked(1)
+        ask(it, leave=True)
+        await until(lambda: len(it.lines.named("agent.not_renewed")) >= 2)
+        ask(it, leave=False)
+        connection = it.agent.traffic.connection
+        assert connection is not None
+        it.agent._leaving.look(connection)  # as when the next try is due
+        assert not it.agent._leaving.is_due.is_set()
+        assert it.lines.named("agent.disconnected") == []
+        assert it.one.requests == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.cli.test_cli_imports import probe
+from tests.support.forked_popen import ForkedPopen
 from tests.support.server_process import PATIENCE_S, ServerProcess
 
 NCADM = str(Path(sys.executable).with_name("ncadm"))
@@ -16,7 +17,7 @@ NCADM = str(Path(sys.executable).with_name("ncadm"))
 
 def started(server: ServerProcess, *arguments: str) -> "subprocess.Popen[str]":
     where = ("--port", str(server.control_port), "--data-dir", str(server.data_dir))
-    return subprocess.Popen(
+    return ForkedPopen(
         [NCADM, *where, "console", "--no-browser", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from eventlog import LogReader
 from nc.cli.lazy import LazyCommand
 from nc.cli.ncadm.app import Commands as NcadmCommands
 from nc.cli.network_controller import Commands
-from tests.support.programs import Run
+from tests.support.programs import Run, run_program
 from tests.support.server_process import ServerProcess
 from tests.support.upstream_server import UpstreamServer
 from tests.support.written_log import ALPHA, write_story
 
-# Runs a program's main as its console script does, and prints what it has loaded on stderr.
+# Runs a program's main as its console script does, once for each command, and prints what it has
+# loaded on stderr.
 PROBE = """
 import json, sys
 blocked = json.loads(sys.argv.pop(1))
@@ -26,9 +28,14 @@ class Blocker:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Blocker())
 module = sys.argv.pop(1)
-sys.argv[0] = "program"
 try:
-    __import__(module, fromlist=["main"]).main()
+    for command in json.loads(sys.argv.pop(1)):
+        sys.argv = ["program", *command]
+        try:
+            __import__(module, fromlist=["main"]).main()
+        except SystemExit as ended:
+            if ended.code:
+                raise
 finally:
     sys.stdout.flush()
     print("LOADED " + json.dumps(sorted(sys.modules)), file=sys.stderr)
@@ -53,8 +60,16 @@ def probe(
     program: str, *arguments: str, blocked: tuple[str, ...] = ()
 ) -> tuple["subprocess.CompletedProcess[str]", set[str]]:
     """Run a program, some modules not installed: the result, and the modules that it loaded."""
+    return probe_all(program, arguments, blocked=blocked)
+
+
+def probe_all(
+    program: str, *commands: Sequence[str], blocked: tuple[str, ...] = (), code: str = PROBE
+) -> tuple["subprocess.CompletedProcess[str]", set[str]]:
+    """Run commands in one process, up to one that fails: the modules that they loaded together."""
+    words = (json.dumps(blocked), MAIN[program], json.dumps(commands))
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, json.dumps(blocked), MAIN[program], *arguments],
+        [sys.executable, "-c", code, *words],
         check=False,
         capture_output=True,
         text=True,
@@ -74,28 +89,24 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("program", MAIN)
-@pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_load_nothing_heavy(program: str, option: str) -> None:
+def test_help_and_version_load_nothing_heavy(program: str) -> None:
     """Neither the server nor a library that a call needs is imported to print a text."""
-    done, loaded = probe(program, option)
+    done, loaded = probe_all(program, ["--help"], ["--version"])
     assert (done.returncode, done.stderr) == (0, "")
     assert loaded.isdisjoint(HEAVY)
 
 
 def test_a_client_loads_no_server(server: ServerProcess) -> None:
-    """`ncadm` calls a server without the code of one, nor the library that reads certificates."""
+    """`ncadm` calls a server without the code of one, nor what only some of its commands need."""
     where = ("--port", str(server.control_port), "--data-dir", str(server.data_dir))
-    done, loaded = probe("ncadm", *where, "check-conn-state", "--node-token", "reserverd")
+    node = ("check-conn-state", "--node-token", "reserverd")
+    listing = (("nodes", "list"), ("tokens", "list"), ("status",), ("events",))
+    done, loaded = probe_all("ncadm", *((*where, *words) for words in (node, *listing)))
     assert (done.returncode, done.stderr) == (0, "")
-    assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "nc.domain.decide"))
-
-
-@pytest.mark.parametrize("command", ["nodes list", "tokens list", "status", "events", "why 0000"])
-def test_the_sdk_loads_no_server(server: ServerProcess, command: str) -> None:
-    """Neither do the commands that are made of it, nor what only some of them need."""
-    where = ("--port", str(server.control_port), "--data-dir", str(server.data_dir))
-    done, loaded = probe("ncadm", *where, *command.split())
-    assert (done.returncode, "Traceback" in done.stderr) == (int(command == "why 0000"), False)
+    assert "nc.client.blocking" in loaded
+    assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "yaml", "nc.domain.decide"))
+    done, loaded = probe("ncadm", *where, "why", "0000")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "nc.client.blocking" in loaded
     assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "yaml", "nc.domain.decide"))
 
@@ -134,11 +145,11 @@ def test_an_import_loads_no_server(tmp_path: Path) -> None:
     assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", "rich", *EXTRAS))
 
 
-@pytest.mark.parametrize("command", ["show --to 5", "info", "at 3", f"why {ALPHA}", "verify"])
-def test_reading_a_log_loads_no_server(data_dir: Path, command: str) -> None:
+def test_reading_a_log_loads_no_server(data_dir: Path) -> None:
     """`log` reads without a hub, a server, gRPC or an extra."""
-    words = ("log", *command.split(), "--data-dir", str(data_dir))
-    done, loaded = probe("network-controller", *words)
+    commands = ("show --to 5", "info", "at 3", f"why {ALPHA}", "verify")
+    words = (("log", *each.split(), "--data-dir", str(data_dir)) for each in commands)
+    done, loaded = probe_all("network-controller", *words)
     assert (done.returncode, done.stderr) == (0, "")
     assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", PROMETHEUS, *EXTRAS))
 
@@ -151,11 +162,10 @@ def test_a_missing_extra_is_one_line(data_dir: Path) -> None:
     assert "pip install 'litekube-network-controller[player]'" in done.stderr
 
 
-@pytest.mark.parametrize("target", ["in-process", "sim"])
-def test_a_search_needs_no_extra(target: str) -> None:
+def test_a_search_needs_no_extra() -> None:
     """`check` draws its trials itself."""
-    options = ("--target", target, "--examples", "1")
-    done, loaded = probe("network-controller", "check", *options, blocked=EXTRAS)
+    words = (("check", "--target", each, "--examples", "1") for each in ("in-process", "sim"))
+    done, loaded = probe_all("network-controller", *words, blocked=EXTRAS)
     assert (done.returncode, done.stderr) == (0, "")
     assert loaded.isdisjoint((PROMETHEUS, *EXTRAS))
 
@@ -191,15 +201,8 @@ def test_ctrl_c_during_an_import_is_no_traceback(program: str, module: str) -> N
         "network-controller": ("demo",),
         "ncadm": ("--plaintext", "--port", "1", "check-health"),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", interrupt, json.dumps([module]), MAIN[program], *command[program]],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    said, _, _ = done.stderr.rpartition("LOADED ")
-    assert (done.returncode, said) == (130, "")
+    done, _ = probe_all(program, command[program], blocked=(module,), code=interrupt)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize(
@@ -212,19 +215,13 @@ def test_ctrl_c_during_an_import_is_no_traceback(program: str, module: str) -> N
 )
 def test_a_shell_completes_commands_and_their_options(words: str, expected: set[str]) -> None:
     """Completion knows the commands that are not imported yet, and the options of each."""
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ncadm"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "_NCADM_COMPLETE": "complete_bash",
-            "COMP_WORDS": f"ncadm {words}",
-            "COMP_CWORD": str(max(1, len(words.split()) + words.endswith(" "))),
-        },
-    )
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "_NCADM_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"ncadm {words}",
+        "COMP_CWORD": str(max(1, len(words.split()) + words.endswith(" "))),
+    }
+    done = run_program("ncadm", environment=environment)
     assert expected <= set(done.stdout.split()), done
 
 

@@ -18,6 +18,7 @@ from nc.client.link_report import NoServer, read_link_report
 from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE
 from nc.pb import network_controller_pb2 as pb
+from tests.support.forked_popen import ForkedPopen
 from tests.support.link_client import Identity, LinkClient, packet
 from tests.support.programs import BIN, Run
 from tests.support.server_process import LOOPBACK, ServerProcess
@@ -76,7 +77,7 @@ def test_a_peer_is_named_however_it_comes() -> None:
 def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
     """With `--watch` a line a second, and Ctrl-C ends it without a complaint."""
     command = [BIN / "network-controller", "links", "--data-dir", server.data_dir]
-    with subprocess.Popen(
+    with ForkedPopen(
         [*map(str, command), "--watch", "--output", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,7 +96,7 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
 def test_watch_fills_a_file_too(server: ServerProcess) -> None:
     """Where there is no terminal to draw on, each second's table stands below the one before."""
     command = [BIN / "network-controller", "links", "--watch", "--data-dir", server.data_dir]
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as watcher:
+    with ForkedPopen([*map(str, command)], stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout
         headers = 0
         while headers < 2:

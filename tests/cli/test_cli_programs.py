@@ -9,6 +9,7 @@ import pytest
 from eventlog import LogReader
 from nc.cli.fsm import diagram
 from nc.domain.fsm import TRANSITIONS
+from tests.support.forked_popen import ForkedPopen
 from tests.support.programs import BIN, Run, run_here, run_program
 from tests.support.server_process import ServerProcess
 
@@ -174,7 +175,7 @@ def test_log_show_follows_a_live_server(server: ServerProcess, ncadm: Run) -> No
     """`--follow` prints what is appended while it runs, and Ctrl-C ends it without a complaint."""
     command = [BIN / "network-controller", "log", "show", "--data-dir", server.data_dir]
     seq = LogReader(server.log_dir).last_seq
-    with subprocess.Popen(
+    with ForkedPopen(
         [*map(str, command), "--follow", "--output", "json", "--after", str(seq)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

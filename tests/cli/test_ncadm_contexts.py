@@ -2,15 +2,13 @@
 
 import json
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from nc.certificate_files import FolderPaths
 from nc.cli.ncadm.completion import complete_contexts, complete_kinds
-from tests.support.programs import Run, run_here
+from tests.support.programs import Run, run_here, run_program
 from tests.support.server_process import ServerProcess
 
 
@@ -130,20 +128,14 @@ def completed(server: ServerProcess, words: str, port: int | None = None) -> set
     """What a shell completes after these words."""
     where = f"--data-dir {server.data_dir} --port {port or server.control_port}"
     line = f"ncadm {where} {words}"
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ncadm"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": "/nonexistent",
-            "_NCADM_COMPLETE": "complete_bash",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(len(line.split()) - (0 if words.endswith(" ") else 1)),
-        },
-    )
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "_NCADM_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split()) - (0 if words.endswith(" ") else 1)),
+    }
+    done = run_program("ncadm", environment=environment)
     assert done.stderr == ""
     return set(done.stdout.split())
 

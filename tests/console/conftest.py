@@ -1,4 +1,4 @@
-"""One server with a console, and one browser, for all tests of a module."""
+"""One server with a console for all tests of a module, and one browser for all modules."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def token(live: LiveConsole) -> IssuedToken:
     return live.run(live.client.tokens.issue(label="for all", node_name_prefix="n-"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Chromium]:
     if not is_installed() and REQUIRED not in os.environ:
         pytest.skip(INSTALL)

@@ -41,6 +41,15 @@ def test_of_two_that_stand_one_is_elected() -> None:
     assert (state.leader.session, state.leader.epoch) == ("s1", 1)
 
 
+def test_one_that_was_lost_meanwhile_is_not_elected() -> None:
+    """The leader goes on, and the one who stands did not know. One that has not begun may be."""
+    state = after(with_replicas(), StandForElection("s1", 1, ""), LoseReplica("s2"))
+    with pytest.raises(ElectionLost):
+        decide(state, StandForElection("s2", 2, "", has_begun=True))
+    assert decide(state, StandForElection("s2", 2, "", has_begun=False))
+    assert decide(state, StandForElection("s3", 2, "", has_begun=True))
+
+
 def test_the_level_never_falls() -> None:
     """An older version that is elected reads on what newer ones may have written."""
     state = after(with_replicas(), StandForElection("s1", 1, "", 7), StandForElection("s2", 2, ""))

@@ -11,7 +11,8 @@ import pytest
 
 from tests.e2e.contract_peer import ContractClient
 from tests.e2e.deployment import Deployment
-from tests.e2e.e2e_process import PROGRAM, ServerProcess
+from tests.e2e.e2e_process import ServerProcess
+from tests.support.programs import run_program
 
 ROOT = Path(__file__).parent.parent.parent
 INTERNAL_AT = "127.40.0.2"  # nothing else of this machine listens there
@@ -151,11 +152,9 @@ def test_an_address_that_cannot_be_had_is_named(
     tmp_path: Path, options: tuple[str, ...], says: str
 ) -> None:
     """One line, before anything is made."""
-    command = [str(PROGRAM), "serve", "--data-dir", str(tmp_path / "data"), "--tun", "off"]
+    command = ["serve", "--data-dir", str(tmp_path / "data"), "--tun", "off"]
     command += ["--advertise", "127.0.0.1", "--grpc-port", "0", "--bootstrap-port", "0"]
-    done = subprocess.run(
-        [*command, "--link-port", "0", *options], capture_output=True, text=True, check=False
-    )
+    done = run_program("network-controller", *command, "--link-port", "0", *options)
     assert done.returncode in (1, 2)
     assert says in done.stderr
     assert done.stderr.count("\n") == 1

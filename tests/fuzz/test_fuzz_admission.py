@@ -5,15 +5,17 @@ answered within a call's deadline.
 """
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 
+from tests.fuzz.flooded import a_node
 from tests.fuzz.raw_http2 import DATA, END_STREAM, Peer, connect, frame, headers
 from tests.fuzz.watch import Watched, call
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 CONTROL, BOOTSTRAP = "/pb.LiteKubeNCService/", "/pb.LiteKubeNCBootstrapService/"
 HEALTH = "/grpc.health.v1.Health/"
@@ -77,19 +79,23 @@ def test_watchers_do_not_keep_health_from_answering(secure: Watched) -> None:
 
 
 def test_bodies_without_an_end_take_bounded_memory(tmp_path: Path) -> None:
-    """Eight connections with a hundred bodies of a megabyte each, all but their last byte."""
+    """Eight connections of a node with a hundred bodies of a megabyte each, but their last byte."""
     with ServerProcess(tmp_path / "data") as server:
+        _, context = a_node(server, tmp_path)
         watched = Watched(server, plaintext=False)
         before_mib = server.peak_memory_mib
         with ThreadPoolExecutor(8) as threads, contextlib.ExitStack() as stack:
             streams = range(1, 2 * STREAMS, 2)
-            begun = b"".join(
-                headers(stream, (CONTROL + "HelloWorld").encode()) for stream in streams
-            )
-            peers = [
-                stack.enter_context(opened(server, server.control_port, begun)) for _ in range(8)
-            ]
-            list(threads.map(lambda peer: peer.stuff(streams, BODY_BYTES), peers))
+            path = (CONTROL + "CheckConnState").encode()
+            begun = b"".join(headers(stream, path) for stream in streams)
+            peers = []
+            for _ in range(8):
+                raw = socket.create_connection((LOOPBACK, server.control_port), PATIENCE_S)
+                channel = context.wrap_socket(raw, server_hostname="localhost")
+                peers.append(Peer(stack.enter_context(channel)))
+                channel.sendall(begun)
+            taken = list(threads.map(lambda peer: peer.stuff(streams, BODY_BYTES), peers))
+            assert sum(taken) > BODY_BYTES
             assert_served(watched)
         watched.assert_unharmed()
         assert server.peak_memory_mib - before_mib < MEMORY_MIB

@@ -4,7 +4,6 @@ Each sends a fixed amount, however fast the machine is. How long others wait is 
 (`benchmarks/hostile.py` does), only that they are answered, and what memory and files are taken.
 """
 
-import base64
 import contextlib
 import gzip
 import socket
@@ -18,8 +17,16 @@ import grpc
 import pytest
 
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.abuse import REFUSALS_AT_ONCE
-from tests.fuzz.flooded import CONTROL, HEALTH_CHECK, MEMORY_MIB, assert_serves, bounded, drain
+from nc.rpc.abuse import REFUSALS_OF_ONE_AT_ONCE
+from tests.fuzz.flooded import (
+    CONTROL,
+    HEALTH_CHECK,
+    MEMORY_MIB,
+    a_node,
+    assert_serves,
+    bounded,
+    drain,
+)
 from tests.fuzz.raw_http2 import (
     DATA,
     END_HEADERS,
@@ -162,21 +169,10 @@ def test_a_compressed_message_is_bounded_by_what_it_becomes(server: ServerProces
 
 def unregistered(server: ServerProcess, folder: Path) -> ssl.SSLContext:
     """The identity of a node that was unregistered."""
+    token, context = a_node(server, folder)
     with Watched(server, plaintext=False).channel(server.control_target, admin=True) as channel:
-        issued = pb.GetBootStrapTokenResponse.FromString(
-            checked_call(channel, CONTROL + "GetBootStrapToken", b"").body
-        )
-        redeemed = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken).SerializeToString()
-        node = pb.GetTokenResponse.FromString(
-            checked_call(channel, CONTROL + "GetToken", redeemed).body
-        )
-        request = pb.UnRegisterRequest(token=node.token).SerializeToString()
+        request = pb.UnRegisterRequest(token=token).SerializeToString()
         checked_call(channel, CONTROL + "UnRegister", request)
-    (folder / "node.pem").write_bytes(base64.b64decode(node.GrpcClientCert))
-    (folder / "node-key.pem").write_bytes(base64.b64decode(node.GrpcClientKey))
-    context = ssl.create_default_context(cadata=base64.b64decode(node.GrpcCaCert).decode())
-    context.set_alpn_protocols(["h2"])
-    context.load_cert_chain(folder / "node.pem", folder / "node-key.pem")
     return context
 
 
@@ -186,7 +182,7 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
     """It is refused at the headers, then nothing is; an administrator is served."""
     context = unregistered(server, tmp_path)
     path = (CONTROL + "CheckConnState").encode()
-    with bounded(server):
+    with bounded(server, silent=1):
         raw = socket.create_connection((LOOPBACK, server.control_port), PATIENCE_S)
         with context.wrap_socket(raw, server_hostname="localhost") as channel:
             refused = 0
@@ -200,5 +196,27 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
                             refused += 1
                             channel.sendall(headers(stream + 2 * AT_ONCE, path))
             # so many were refused before the one that was hung up on, which was sent after them
-            assert refused >= REFUSALS_AT_ONCE - AT_ONCE
+            assert refused >= REFUSALS_OF_ONE_AT_ONCE - AT_ONCE
         assert len(server.logged("rpc.hung_up")) == 1
+
+
+LOOPING, SYN_S = ("127.0.0.66", 0), 0.2
+
+
+def test_a_node_that_comes_back_again_and_again_is_held_back(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """It begins calls on a connection and leaves it for another; an administrator is served."""
+    context = unregistered(server, tmp_path)
+    path = (CONTROL + "CheckConnState").encode()
+    begun = PREFACE + frame(SETTINGS) + b"".join(headers(2 * n + 1, path) for n in range(100))
+    address = (LOOPBACK, server.control_port)
+    with bounded(server):
+        while not server.logged("rpc.held_back"):
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                raw = socket.create_connection(address, SYN_S, LOOPING)
+                raw.settimeout(PATIENCE_S)
+                with context.wrap_socket(raw, server_hostname="localhost") as channel:
+                    channel.sendall(begun)
+    (line,) = server.logged("rpc.held_back")
+    assert line["party"] == LOOPING[0]

@@ -12,12 +12,12 @@ import pytest
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.servers import MAX_CALLS_A_CONNECTION, MAX_METADATA_BYTES, MAX_REQUEST_BYTES
 from tests.fuzz.hostile import delimited
-from tests.fuzz.watch import DEADLINE_S, METHODS, Watched, judge, outcome_of
+from tests.fuzz.watch import DEADLINE_S, METHODS, Watched
 from tests.support.server_process import CHANNEL_OPTIONS
 
 TEXT_METHODS = tuple(p for p in METHODS if not p.endswith(("/GetBootStrapToken", "/HealthCheck")))
-BAD_TOKENS = 10_000
-CHANNELS = 125  # so that none has more calls under way than a connection may
+BAD_TOKENS = 2000
+CHANNELS = 25  # so that none has more calls under way than a connection may
 
 
 def _message_of(size_bytes: int, fill: bytes = b"a") -> bytes:
@@ -72,11 +72,11 @@ def test_metadata_beyond_the_limit_is_a_status(secure: Watched) -> None:
     assert secure.attack(secure.control, METHODS[0], b"").status is grpc.StatusCode.OK
 
 
-def test_ten_thousand_bad_tokens_at_once_register_nobody(secure: Watched) -> None:
+def test_thousands_of_bad_tokens_at_once_register_nobody(secure: Watched) -> None:
     """A storm of guesses is answered to the last one, each with the reason that fits it.
 
-    A server that is slow to take their messages refuses some, which are sent again. Nor does gRPC
-    end any of them by itself: by default it does so from 1000 waiting calls on, with CANCELLED.
+    However slow the server is to take their messages. Nor does gRPC end any of them by itself: by
+    default it does so from 1000 waiting calls on, with CANCELLED.
     (Beyond a connection's limit it may, with UNAVAILABLE: no connection goes beyond it.)
     """
     rng = random.Random(7)  # noqa: S311 - a test's choices
@@ -114,13 +114,7 @@ async def _redeem_all(watched: Watched, tokens: list[str]) -> list[pb.GetTokenRe
     async def redeem(number: int, token: str) -> pb.GetTokenResponse:
         request = pb.GetTokenRequest(bootStrapToken=token).SerializeToString()
         rpc: Any = channels[number % CHANNELS].unary_unary(path)
-        while True:
-            try:
-                return pb.GetTokenResponse.FromString(await rpc(request, timeout=3 * DEADLINE_S))
-            except grpc.aio.AioRpcError as error:
-                judge(outcome_of(error), request)
-                if "calls wait for their message" not in (error.details() or ""):
-                    raise
+        return pb.GetTokenResponse.FromString(await rpc(request, timeout=3 * DEADLINE_S))
 
     try:
         return await asyncio.gather(*(redeem(n, token) for n, token in enumerate(tokens)))

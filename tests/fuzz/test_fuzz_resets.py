@@ -72,8 +72,8 @@ def _reset(channel: socket.socket, path: bytes, threads: ThreadPoolExecutor) -> 
                 if kind == PING and not flags & ACK:
                     acknowledgements.append(frame(PING, payload, ACK))
 
-    # The server hung up, or hears nothing of what comes here any more.
-    with channel, contextlib.suppress(ConnectionError, TimeoutError):
+    # The server hung up: maybe after it had heard nothing of what came here for a while.
+    with channel, contextlib.suppress(ConnectionError):
         peer = Peer(channel)
         reading = threads.submit(read)
         for first in range(0, RESETS, RESETS_AT_ONCE):

@@ -11,12 +11,13 @@ from nc.domain.replicas import StopReplica
 from nc.hub.ports import Drop
 from nc.hub.report import report_of
 from nc.metrics.families import peers
+from nc.net import wire
 from nc.net.wire import PLAIN_VNET_HEADER
 from nc.rpc.admin.live_links import LivePeer
 from nc.server.live_links import HubLinks
 from tests.support.link_client import LinkClient, packet
 from tests.support.mesh_hubs import OFFERS, MeshHubs, mesh_hubs
-from tests.support.whole_server import until
+from tests.support.whole_server import LOOPBACK, until
 
 REPORT: dict[str, Any] = {"links": [], "drops": {}, "refused": {}, "turned_away": 0}
 
@@ -256,3 +257,31 @@ async def test_a_peer_is_one_until_its_session_ends() -> None:
         await until(lambda: one.hub.reachable.told() == one.hub.reachable.own)
         await until(lambda: not one.mesh.open)
         assert one.mesh.nodes.ports == {}
+
+
+async def test_nodes_are_asked_to_leave_a_hub_that_hears_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of three that hears another has a majority with it: not the way, but the log is busy."""
+    offers = {"Sec_WebSocket_Protocol": f"{wire.OFFLOAD}, {wire.SERVERS}"}
+    async with mesh_hubs(3) as here:
+        hub, mesh = here[0].hub, here[0].mesh
+        client, _ = await here.link(here[0], await here.register("node"), **offers)
+        version, others = hub.reachable.version, dict(mesh.open)
+        hub.send_away(True)
+        with monkeypatch.context() as patch:
+            patch.setattr(mesh, "open", dict([others.popitem()]))
+            hub.send_away(True)
+            assert hub.reachable.version == version
+            patch.setattr(mesh, "open", {})
+            hub.send_away(False)
+            assert hub.reachable.version == version
+            hub.send_away(True)
+            asked = wire.read_servers((await client.receive()).payload)
+            assert asked.leave
+            assert set(asked.servers) == {(LOOPBACK, each.port) for each in here.hubs[1:]}
+        hub.send_away(False)
+        assert not wire.read_servers((await client.receive()).payload).leave
+        (lost,) = here[0].lines.named("peers.lost")
+        assert (lost["heard"], lost["of"]) == (1, 3)
+        assert len(here[0].lines.named("peers.found")) == 1

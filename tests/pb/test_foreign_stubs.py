@@ -1,5 +1,9 @@
-"""`nc` beside other generated code in one process; each case runs in a process of its own."""
+"""`nc` beside other generated code in one process; each case runs in a process of its own.
 
+The processes of one test are forked from one that has loaded gRPC and protobuf, but no stubs.
+"""
+
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +30,20 @@ USE_OURS = (
 )
 
 
+EACH_IN_A_FORK = """
+import os, sys
+import grpc, grpc_reflection.v1alpha.reflection, grpc_health.v1.health, google.protobuf.message
+folders, *programs = sys.argv[1:]
+sys.path[:0] = folders.split(os.pathsep)
+for program in programs:
+    if not os.fork():
+        exec(program)
+        sys.exit()
+    if os.wait()[1]:
+        sys.exit(f"this failed: {program}")
+"""
+
+
 def generated(folder: Path, proto: Path) -> None:
     """Stubs as a client's author makes them, in `folder`."""
     outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
@@ -33,7 +51,6 @@ def generated(folder: Path, proto: Path) -> None:
     subprocess.run([*command, *outputs, str(proto)], check=True)
 
 
-@pytest.mark.parametrize("order", ["theirs; ours", "ours; theirs"])
 @pytest.mark.parametrize(
     ("file", "text"),
     [
@@ -45,9 +62,7 @@ def generated(folder: Path, proto: Path) -> None:
     ],
     ids=["events", "snapshot", "other contract", "our contract", "sensor"],
 )
-def test_foreign_stubs_load_beside_ours(
-    tmp_path: Path, file: str, text: str | None, order: str
-) -> None:
+def test_foreign_stubs_load_beside_ours(tmp_path: Path, file: str, text: str | None) -> None:
     """A program may import `nc` and stubs of files with the same names, in either order."""
     proto = ROOT / "proto" / file
     if text is not None:
@@ -55,9 +70,11 @@ def test_foreign_stubs_load_beside_ours(
         proto.write_text(text)
     generated(tmp_path, proto)
     theirs = f"import {proto.stem}_pb2"
-    program = order.replace("theirs", theirs).replace("ours", USE_OURS)
-    path = f"import sys; sys.path[:0] = [{str(tmp_path)!r}, {str(ROOT)!r}]; "
+    orders = (f"{theirs}; {USE_OURS}", f"{USE_OURS}; {theirs}")
     done = subprocess.run(
-        [sys.executable, "-c", path + program], check=False, capture_output=True, text=True
+        [sys.executable, "-c", EACH_IN_A_FORK, f"{tmp_path}{os.pathsep}{ROOT}", *orders],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")

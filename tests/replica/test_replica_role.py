@@ -1,16 +1,20 @@
 """Who may answer when a follower has more than the leader: an append whose outcome is open."""
 
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from rpds import HashTrieMap
 
 from nc.domain.leadership import Leader
 from nc.domain.state import State
-from nc.replica.leases import NS
+from nc.replica.errors import NotCurrent
+from nc.replica.leases import NS, Granted
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
+from nc.replica.touch import CHANGE_WAIT_S
 from tests.support.replica_bench import ManualClock
 
 SESSIONS = HashTrieMap({name: f"replica {name}" for name in ("a", "b", "c")})
@@ -72,3 +76,42 @@ def test_another_follower_is_told_of_it() -> None:
     assert follower.may_answer()
     clock.ns += 2 * NS
     assert not follower.is_in_touch()
+
+
+async def test_nobody_waits_for_a_replica_that_is_cut_off() -> None:
+    """So long after it was last in touch as an election takes, the next one is refused at once."""
+    clock = ManualClock()
+    follower, _ = role_of("c", clock)
+    follower.granted(Granted(LEADER.epoch, clock.monotonic_ns(), 5))
+    clock.ns += 2 * NS
+    follower.look()
+    waits = asyncio.create_task(follower.current(1000.0))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    waits.cancel()
+    assert follower.touch.left_s(CHANGE_WAIT_S) > 0
+    clock.ns += 1000 * NS
+    assert follower.touch.is_lost
+    assert follower.touch.left_s(CHANGE_WAIT_S) < 0
+    with pytest.raises(NotCurrent):
+        await follower.current(1000.0)
+    follower.granted(Granted(LEADER.epoch, clock.monotonic_ns(), 5))
+    assert follower.touch.out_s == 0
+    await follower.current(1000.0)
+
+
+def test_a_leader_that_is_cut_off_holds_no_answer_back() -> None:
+    """What it has appended, and others may lack, stays open once it is out of touch for long."""
+    clock = ManualClock()
+    role, replica = led(clock)
+    replica.is_writable = False
+    role.look()
+    outcomes: list[bool] = []
+    replica.acknowledge(6, outcomes.append)
+    clock.ns += 2 * NS
+    role.look()
+    assert not role.is_in_touch()
+    assert outcomes == []
+    clock.ns += 12 * NS
+    role.look()
+    assert outcomes == [False]

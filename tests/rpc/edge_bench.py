@@ -47,6 +47,7 @@ class Context:
     details: str = ""
     answer: bytes = b""
     is_cancelled: bool = False
+    vouched: int = 0
 
     @property
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
@@ -72,6 +73,9 @@ class Context:
 
     def certificate(self) -> bytes | None:
         return self.pem
+
+    def vouch(self) -> None:
+        self.vouched += 1
 
     def reply(self, message: bytes) -> None:
         assert self.status is None

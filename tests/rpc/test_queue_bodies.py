@@ -2,15 +2,13 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.rpc.queue.bodies import Bodies
-from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, RESOURCE_EXHAUSTED, Refusal, ServerCall
+from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, Refusal, ServerCall
 from nc.rpc.queue.limits import Limits
-from nc.rpc.queue.stalls import Stalls
 from tests.fuzz.raw_http2 import headers
 from tests.support.queue_server import PATIENCE_S, UNARY, connected, serving, unary
 
@@ -96,46 +94,3 @@ def test_bodies_keep_their_limits_and_leave_no_room_unused(
         for call in calls:
             has_room = of_party.total() < for_all and of_party[call.party] < for_party
             assert call.is_receiving or not has_room
-
-
-@dataclass
-class Call:
-    number: int
-    party: object
-
-
-@given(
-    st.integers(0, 3),
-    st.lists(st.sampled_from("abc")),
-    st.lists(st.sampled_from("abc"), max_size=5),
-    st.floats(1, 3),
-)
-def test_what_a_party_has_waiting_is_bounded_by_its_messages(
-    calls: int, waiting: list[str], came: list[str], passed_s: float
-) -> None:
-    """The oldest go that are more than `calls`, and than what its messages of ten seconds are."""
-    stalls, begun_ns = Stalls(calls, body_s=10.0), 5_000_000_000
-    assert not stalls.is_due(len(waiting), begun_ns)  # begins
-    for party in came:
-        stalls.came(party)
-    now_ns = begun_ns + int(passed_s * 1e9)
-    awaited = [Call(number, party) for number, party in enumerate(waiting)]
-    gone = list(stalls.beyond(awaited, now_ns)) if stalls.is_due(len(waiting), now_ns) else []
-    for party in "abc":
-        mine = [call for call in awaited if call.party == party]
-        may = max(calls, int(came.count(party) / ((now_ns - begun_ns) / 1e9) * 10.0))
-        assert [call for call in gone if call.party == party] == mine[: max(0, len(mine) - may)]
-
-
-async def test_calls_without_a_message_beyond_a_partys_share_end_soon() -> None:
-    """Long before the deadline; those within it, and others' calls, go on."""
-    limits = Limits(awaited=10, body_s=PATIENCE_S)
-    async with serving(decide=by_metadata, limits=limits) as running, running.channel() as channel:
-        peer = connected(running)
-        with peer.socket:
-            streams = range(1, 100, 2)
-            peer.socket.sendall(b"".join(headers(stream, UNARY.encode()) for stream in streams))
-            await running.until(lambda: running.port.calls_under_way == limits.awaited)
-            statuses = Counter(call.status for call, _ in running.gate.ended_calls)
-            assert statuses == {RESOURCE_EXHAUSTED: len(streams) - limits.awaited}
-            assert await unary(channel, metadata=(("party", "mine"),)) == b"x"

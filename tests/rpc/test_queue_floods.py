@@ -93,6 +93,13 @@ def test_what_a_connection_brought_long_ago_does_not_count(bench: Bench) -> None
     assert bench.ended_at(59.0) == [number_of(newcomer)]
 
 
+def test_who_has_just_come_is_not_ended_for_want_of_an_answer(bench: Bench) -> None:
+    """However much it has brought: nobody was given time to answer it."""
+    bench.most[bench.port] = GROWTH
+    bench.connect().sendall(bytes(MOST_UNANSWERED + 1))
+    assert bench.ended_at(100.0) == []
+
+
 @pytest.mark.parametrize("grows", [False, True])
 def test_who_brings_something_and_is_never_answered_is_ended(bench: Bench, *, grows: bool) -> None:
     """Within two minutes, or half of one while memory grows; neither who is, nor who is idle."""

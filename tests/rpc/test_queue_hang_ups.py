@@ -1,10 +1,12 @@
 """Connections that a gate wants to end: they are silent, then they end, and no others do."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 
 import grpc
 import pytest
@@ -30,6 +32,11 @@ PERMISSION_DENIED = 7
 def refuse_strangers(call: ServerCall) -> Refusal | None:
     is_stranger = dict(call.metadata).get("party") == "stranger"
     return Refusal(PERMISSION_DENIED, "go away", hangs_up=True) if is_stranger else None
+
+
+def read_to_the_end(peer: Peer) -> None:
+    with contextlib.suppress(ConnectionError):
+        list(peer.frames())
 
 
 def has_silenced(running: Serving, count: int) -> bool:
@@ -62,7 +69,7 @@ async def test_a_gate_can_have_a_connection_end(address: str) -> None:
                     raw.sendall(headers(1, UNARY.encode()))  # which never gets its message
                     stranger = headers(3, UNARY.encode(), fields=[(b"party", b"stranger")])
                     raw.sendall(stranger)
-                    await asyncio.to_thread(list, peer.frames())  # until it ends
+                    await asyncio.to_thread(read_to_the_end, peer)
                 await running.until(lambda: running.port.calls_under_way == 0)
                 await running.until(partial(has_hung_up, running, count))
             assert await unary(channel) == b"x"
@@ -93,7 +100,7 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
             assert await unary(channel) == b"x"
             assert len(running.gate.admitted) == 2
             may_end.set()
-            await asyncio.to_thread(list, peer.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, peer)
         assert await unary(channel) == b"x"
         assert len(running.gate.admitted) == 3
 
@@ -120,7 +127,7 @@ async def test_a_connection_that_cannot_be_silent_ends_at_once(
             for count, peer in enumerate((first, second), 1):
                 peer.socket.sendall(headers(1, UNARY.encode(), fields=[(b"party", b"stranger")]))
                 await running.until(partial(is_seen, count))
-            await asyncio.to_thread(list, second.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, second)
         assert (running.server.hang_ups.silenced, running.server.hang_ups.ended) == (1, 1)
 
 
@@ -143,8 +150,29 @@ async def test_a_connection_is_silent_before_it_ends(
                 assert await unary(channel) == b"x"
                 assert port.arrived == before + 1
             if most == 1:
-                await asyncio.to_thread(list, first.frames())  # until it ends
+                await asyncio.to_thread(read_to_the_end, first)
             await running.until(partial(has_hung_up, running, 2 - most))
+
+
+def kernel_connections(port: int) -> list[str]:
+    """The server's ends of a port's connections: the descriptor's inode, 0 if it is closed."""
+    files = (Path("/proc/net") / name for name in ("tcp", "tcp6"))
+    rows = [row.split() for file in files for row in file.read_text().splitlines()]
+    return [row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] != "0A"]
+
+
+async def test_nothing_stays_of_a_silent_connection_that_grpc_closes() -> None:
+    """It does not wait for an acknowledgement of its caller, which the kernel would drop."""
+    ages = (("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 100))
+    async with serving(decide=refuse_strangers, options=ages) as running:
+        number, peer = running.port.number, connected(running)
+        with peer.socket:
+            stranger = headers(1, UNARY.encode(), fields=[(b"party", b"stranger")])
+            peer.socket.sendall(stranger)
+            await running.until(partial(has_silenced, running, 1))
+            await asyncio.to_thread(read_to_the_end, peer)
+            await running.until(lambda: set(kernel_connections(number)) <= {"0"})
+            assert kernel_connections(number) == []
 
 
 @pytest.mark.usefixtures("ends_at_once")
@@ -156,7 +184,7 @@ async def test_a_gate_can_end_connections_whose_messages_do_not_come(limits: Lim
         with stranger.socket, other.socket:
             party = [(b"party", b"stranger")]
             stranger.socket.sendall(headers(1, UNARY.encode(), fields=party))
-            await asyncio.to_thread(list, stranger.frames())  # until it ends
+            await asyncio.to_thread(read_to_the_end, stranger)
             other.socket.sendall(headers(1, UNARY.encode()))
             assert await asyncio.to_thread(other.end_of, 1)
             await running.until(partial(has_hung_up, running, 1))

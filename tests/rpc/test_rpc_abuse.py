@@ -12,6 +12,7 @@ from nc.rpc.abuse import (
     GUESSES_AT_ONCE,
     REFUSALS_A_SECOND,
     REFUSALS_AT_ONCE,
+    REFUSALS_OF_ONE_AT_ONCE,
     Abuse,
     TooManyGuesses,
     WrongToken,
@@ -19,6 +20,7 @@ from nc.rpc.abuse import (
 from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
 
 ADMIN = Caller(CallerKind.ADMIN, "certificate:admin:1")
+NODE = Caller(CallerKind.NODE, "certificate:0123456789abcdef:2")
 NODE = Caller(CallerKind.NODE, "certificate:node:2", "n")
 
 
@@ -118,17 +120,20 @@ def test_mistakes_are_answered_at_once_and_guesses_late() -> None:
     assert delays == [0.0] * (GUESSES_AT_ONCE // 2) + [1.0] * (GUESSES_AT_ONCE // 2)
 
 
-def test_who_goes_on_although_refused_is_hung_up_on() -> None:
-    """Never an administrator, and nobody who leaves time between tries."""
+@pytest.mark.parametrize(
+    ("caller", "at_once"), [(ANONYMOUS, REFUSALS_AT_ONCE), (NODE, REFUSALS_OF_ONE_AT_ONCE)]
+)
+def test_who_goes_on_although_refused_is_hung_up_on(caller: Caller, at_once: int) -> None:
+    """Never an administrator, and nobody who leaves time between tries; an address later."""
     bench = Bench()
     refuse = bench.abuse.is_to_hang_up
-    assert not any(refuse(ANONYMOUS, "a") for _ in range(REFUSALS_AT_ONCE))
-    assert all(refuse(ANONYMOUS, "a") for _ in range(10))
-    assert not refuse(ANONYMOUS, "b")
-    assert not any(refuse(ADMIN, "c") for _ in range(2 * REFUSALS_AT_ONCE))
+    assert not any(refuse(caller, "a") for _ in range(at_once))
+    assert all(refuse(caller, "a") for _ in range(10))
+    assert not refuse(caller, "b")
+    assert not any(refuse(ADMIN, "c") for _ in range(2 * at_once))
     bench.now_s += 1
-    assert not any(refuse(ANONYMOUS, "a") for _ in range(REFUSALS_A_SECOND))
-    assert refuse(ANONYMOUS, "a")
+    assert not any(refuse(caller, "a") for _ in range(REFUSALS_A_SECOND))
+    assert refuse(caller, "a")
     assert bench.abuse.hung_up == 11
 
 

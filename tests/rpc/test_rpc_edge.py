@@ -17,7 +17,12 @@ from nc.domain.errors import NodeUnknown
 from nc.domain.nodes import Node
 from nc.domain.state import State
 from nc.pki.authority import self_signed
-from nc.pki.certificates import NODE_ORGANIZATION, AuthorityKind
+from nc.pki.certificates import (
+    ADMIN_ORGANIZATION,
+    NODE_ORGANIZATION,
+    VIEWER_ORGANIZATION,
+    AuthorityKind,
+)
 from nc.replica.replica import Overloaded, Unwritable
 from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Transport
@@ -215,6 +220,33 @@ def test_a_call_is_judged_again_when_its_message_comes(
         happens(bench, clock)
     bench.edge.handle(context, b"")
     assert (context.status == 0, len(reached)) == ((True, 1) if happens is None else (False, 0))
+
+
+class StillClock(MovableClock):
+    """No time passes by itself."""
+
+    def monotonic_ns(self) -> int:
+        return (1 + self.ahead_ms) * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("organization", "expected"),
+    [(ADMIN_ORGANIZATION, [1, 0, 1]), (VIEWER_ORGANIZATION, [0, 0, 0]), ("x", [0, 0, 0])],
+)
+def test_an_administrator_is_vouched_for_once_a_second(
+    organization: str, expected: list[int]
+) -> None:
+    """And nobody else, who might loop from there."""
+    clock = StillClock()
+    bench, pem = Bench(Transport.MUTUAL_TLS, clock), _certificate("ops", organization)
+    bench.edge.open({b"/CheckConnState": _health(lambda _request, _call: b"")})
+    vouched = []
+    for ahead_ms in (0, 0, 1000):
+        clock.ahead_ms += ahead_ms
+        context = Context(pem=pem)
+        bench.edge.admit(context)
+        vouched.append(context.vouched)
+    assert vouched == expected
 
 
 def _stranger() -> bytes:

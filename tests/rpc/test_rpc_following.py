@@ -16,6 +16,7 @@ from nc.replica.errors import OutcomeOpen, Stopping, Unwritable
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
 from nc.replica.role import Role
+from nc.replica.touch import Touch
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.replication.changes import refusal_of
 from nc.rpc.replication.following import Following
@@ -40,7 +41,8 @@ def following_by(line: Refusing) -> Following:
     replica = SimpleNamespace(
         session="s", leads=False, state=SimpleNamespace(seq=0), observe=lambda _: None
     )
-    role: Any = SimpleNamespace(replica=replica)
+    touch = Touch(SystemClock().monotonic_ns)
+    role: Any = SimpleNamespace(replica=replica, touch=touch)
     opened: Any = lambda _: line  # noqa: E731 - typed
     following: Any = Following(
         cast(Role, role), Peers(), lambda: Peer("", 0), opened, SystemClock(), WaitingNodes()

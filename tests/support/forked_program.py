@@ -55,9 +55,44 @@ def _started() -> socket.socket:
     return ours
 
 
+def fork(
+    command: Sequence[str],
+    descriptors: Sequence[int],
+    environment: Mapping[str, str] | None,
+    folder: Path | str | None,
+    namespace: str = "",
+) -> tuple[int, int]:
+    """Start a program of ours with these as stdin, stdout and stderr.
+
+    Returns:
+        Its process's id, and the descriptor of which `exit_code` reads.
+    """
+    ended, code = os.pipe()
+    request = {
+        "command": list(command),
+        "environment": dict(os.environ if environment is None else environment),
+        "folder": str(folder or Path.cwd()),
+        "namespace": namespace,
+    }
+    try:
+        with _LOCK:
+            requests = _requests()
+            socket.send_fds(requests, [json.dumps(request).encode()], [*descriptors, code])
+            return int(requests.recv(32)), ended
+    finally:
+        os.close(code)
+
+
+def exit_code(ended: int) -> int:
+    """Of a program that `fork` has started, as `Popen` has it, once it has ended."""
+    code = int(os.read(ended, 32) or b"-9")
+    os.close(ended)
+    return code
+
+
 def is_script(command: Sequence[str]) -> bool:
     """Whether a command line is `python FILE …`, without options of Python's."""
-    first, *rest = command
+    first, *rest = command or [""]
     return first == sys.executable and bool(rest) and rest[0].endswith(".py")
 
 
@@ -83,16 +118,9 @@ class ForkedProgram:
         folder: Path | None = None,
         namespace: str = "",
     ) -> None:
-        self._ended, code = os.pipe()
         self._code: int | None = None
         self.stdout, self.stderr = stdout, stderr
-        request = {
-            "command": list(command),
-            "environment": dict(os.environ if environment is None else environment),
-            "folder": str(folder or Path.cwd()),
-            "namespace": namespace,
-        }
-        with _LOCK, contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             given = stdin or stack.enter_context(Path(os.devnull).open("rb"))
             descriptors = [given.fileno()]
             for name, file in (("stdout", stdout), ("stderr", stderr)):
@@ -103,10 +131,7 @@ class ForkedProgram:
                 stack.callback(os.close, writing)
                 descriptors.append(writing)
                 setattr(self, name, os.fdopen(reading, "rb"))
-            stack.callback(os.close, code)
-            requests = _requests()
-            socket.send_fds(requests, [json.dumps(request).encode()], [*descriptors, code])
-            self.pid = int(requests.recv(32))
+            self.pid, self._ended = fork(command, descriptors, environment, folder, namespace)
 
     def poll(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -118,8 +143,7 @@ class ForkedProgram:
         if self._code is None:
             if not select.select([self._ended], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout)
-            self._code = int(os.read(self._ended, 32) or b"-9")
-            os.close(self._ended)
+            self._code = exit_code(self._ended)
         return self._code
 
     def send_signal(self, number: int) -> None:

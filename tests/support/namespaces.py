@@ -41,6 +41,11 @@ def pings(
     return int(summary.split(", ")[1].split()[0])
 
 
+def reaches(lab: Lab, where: str, address: str) -> bool:
+    """Whether an echo comes back, of several if need be: any packet may be lost on its way."""
+    return any(pings(lab, where, address, wait_s=wait_s) for wait_s in (1, 2, 4, 8, 16))
+
+
 def transfer(lab: Lab, source: str, destination: str, address: str, mebibytes: int) -> bool:
     """Send so much from one machine to another over TCP; whether it arrived as it was sent."""
     script = (sys.executable, TRANSFER)

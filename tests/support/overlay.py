@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.lab import Lab
 from tests.support.agent_process import JOIN, AgentProcess
-from tests.support.namespaces import pings
+from tests.support.namespaces import reaches
 from tests.support.programs import run_program
 from tests.support.server_process import ServerProcess
 
@@ -94,12 +94,12 @@ class Overlay:
         return str(connected["address"].partition("/")[0])
 
     def reach_each_other(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
-        """The pairs of these, and the server, in which a ping is not answered."""
+        """The pairs of these, and the server, in which no ping is answered."""
         addresses = {"server": SERVER} | {name: self.address(name) for name in names}
         pairs = [(x, y) for x in addresses for y in addresses if x != y]
         with ThreadPoolExecutor(len(pairs)) as pool:
-            answered = list(pool.map(lambda p: pings(self.lab, p[0], addresses[p[1]]), pairs))
-        return [pair for pair, count in zip(pairs, answered, strict=True) if count != 1]
+            answered = list(pool.map(lambda p: reaches(self.lab, p[0], addresses[p[1]]), pairs))
+        return [pair for pair, is_answered in zip(pairs, answered, strict=True) if not is_answered]
 
     def close(self) -> None:
         """End every process."""

@@ -78,10 +78,10 @@ class _Agent(Agent):
 
     opening = 0
 
-    async def _open(self) -> tuple[HubConnection, Target]:
+    async def _open(self, left: Target | None = None) -> tuple[HubConnection, Target]:
         self.opening += 1
         try:
-            return await super()._open()
+            return await super()._open(left)
         finally:
             self.opening -= 1
 

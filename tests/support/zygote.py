@@ -9,6 +9,7 @@ Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, w
 stdin, stdout, stderr and the exit code; the answer is the process's id.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -20,7 +21,9 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +32,7 @@ from nc.cli import main as network_controller
 from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
 from tests.support import forked_program
+from tests.support.forked_popen import ForkedPopen
 from tests.support.unsynced import skip_syncs
 
 PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
@@ -81,7 +85,12 @@ def _serve(requests: socket.socket) -> None:
                 requests.close()
                 for descriptor in (ended, wakeup, *codes.values(), descriptors.pop()):
                     os.close(descriptor)
-                _become(json.loads(data), descriptors)
+                try:
+                    _become(json.loads(data), descriptors)
+                except SystemExit as ended:
+                    _end(ended.code)
+                    raise
+                _end(0)
                 return
             codes[pid] = descriptors.pop()
             for descriptor in descriptors:
@@ -138,6 +147,21 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         PROGRAMS[Path(sys.argv[0]).name]()
 
 
+def _end(code: str | int | None) -> None:
+    """End as Python does, but that no object is freed: that takes 40 ms, most of a short program.
+
+    Where there is more to say than a number, it returns, for Python to say it.
+    """
+    if not isinstance(code, int | None):
+        return
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit((code or 0) & 0xFF)
+
+
 def _run_script() -> None:
     """Be `python SCRIPT ARGUMENTS…`; programs that it starts are forked from this process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -150,6 +174,7 @@ def _run_script() -> None:
         return
     theirs.close()
     forked_program.ask(ours)
+    subprocess.Popen = ForkedPopen  # type: ignore[misc]
     del sys.argv[0]
     sys.path.insert(0, str(Path(sys.argv[0]).parent))
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -2,6 +2,11 @@
 
 import pytest
 
+from nc.domain.codec.records import entries_of
+from nc.domain.evolve import evolve_entries
+from nc.domain.fsm import ConnectionState
+from nc.domain.state import State
+from nc.hub.hub import Hub
 from nc.rpc.replication import following
 from nc.rpc.replication.following import Following
 from nc.testing.contract.judgement import Breach, judge
@@ -47,3 +52,32 @@ def test_a_follower_that_waits_for_the_silent_leader_is_found(
     monkeypatch.setattr(Following, "ahead", lambda _: None)
     monkeypatch.setattr(following, "_CONNECT_S", 1e9)
     assert NOT_LOST in {breach.law for breach in breaches(1)}
+
+
+def connected_without_the_leader() -> int:
+    """How many of six nodes are, shortly before a leader is back that was cut off for a minute.
+
+    One of them had its link there: nodes reach the leader for as long as it is cut off.
+    """
+    joins = [Join(1000 + 500 * number, f"node {number}") for number in range(6)]
+    actions = (*joins, SilenceLeader(40_000, 60), Join(120_000, "a later one"))
+    history = play(Plan(2, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judge(history, CLUSTER_LAWS).breaches == []
+    entries = [entry for record in history.records for entry in entries_of(record)]
+    end_ns = entries[0].recorded_at_ns + 90 * 10**9
+    state = evolve_entries(State(), (each for each in entries if each.recorded_at_ns < end_ns))
+    assert len(state.sessions) == 2
+    return sum(link.state is ConnectionState.CONNECTED for link in state.links.values())
+
+
+def test_nodes_of_a_leader_that_is_cut_off_go_to_the_others() -> None:
+    """It asks them to, and does not keep them until it is in touch again."""
+    assert connected_without_the_leader() == 6
+
+
+def test_a_leader_that_is_cut_off_and_keeps_its_nodes_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their links to it are well, so they have no reason of their own to go."""
+    monkeypatch.setattr(Hub, "send_away", lambda *_: None)
+    assert connected_without_the_leader() == 5

@@ -12,11 +12,15 @@ the event loop. Nothing in this package knows which services are served.
     stream.py     a call with several messages, as a coroutine of the event loop
     bodies.py     which calls may receive a message now, so that messages take bounded memory
     hang_up.py    ends a connection, for a gate that wants that
+    held_back.py  which addresses come back too often after that
+    syn_filter.py the kernel's filter that drops most of their SYNs
     crowds.py     ends connections of parties that have most, once few more have room
     connections.py  finds this process's connections, and shuts them down
     floods.py     ends connections that bring much while memory grows
     limits.py     how many, how much, and how long
-    stalls.py     which calls wait while their party sends few messages
+    messages.py   which calls wait for a message, and for how long
+    stalls.py     which of them are too many of a party that sends few messages
+    own_time.py   the time by which they wait, without the server's own delays
     deadlines.py  how long a message, or a reader of an answer, is waited for
     batches.py    starts operations until the queue ends
     binding.py    what is used of grpcio

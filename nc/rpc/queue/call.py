@@ -98,6 +98,10 @@ class ServerCall:
             return bytes(pem)
         return None
 
+    def vouch(self) -> None:
+        """Say that new connections from the caller's address are not to be held back."""
+        self._port.runner.hang_ups.vouch(self.peer())
+
     def reply(self, message: bytes) -> None:
         """Answer with a message, and end the call."""
         if self.status is None:

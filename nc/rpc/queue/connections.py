@@ -11,7 +11,7 @@ import os
 import resource
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final, NamedTuple
 
 # `tcpi_bytes_acked` and `tcpi_bytes_received` of Linux' `struct tcp_info`,
@@ -24,7 +24,13 @@ _BYTES_ACKED_AT: Final = 120
 _ATTACH_FILTER: Final = 26
 _DETACH_FILTER: Final = 27
 _DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+_INSTRUCTION_BYTES: Final = 8
 _FILTER: Final = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
+
+# A `struct linger`: whoever closes the connection, the kernel sends a reset and forgets it. Else it
+# would wait for an acknowledgement, which the filter drops: the caller would hear of the end a
+# minute later or not at all.
+_RESET: Final = struct.pack("@ii", 1, 0)
 
 
 class Connection(NamedTuple):
@@ -87,9 +93,13 @@ class Connections:
         return Traffic(received, sent)
 
     def silence(self, connection: Connection) -> bool:
-        """Have the kernel drop whatever comes on it until it is ended; False if that cannot be."""
+        """Have the kernel drop whatever comes on it; False if that cannot be.
+
+        It ends by `end`, or when gRPC closes it; the caller gets a reset at once.
+        """
         try:
             if self._look_at(connection.descriptor) == connection:
+                self._looked_at.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 self._looked_at.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, _FILTER)
                 return True
         except OSError:
@@ -110,6 +120,31 @@ class Connections:
                     ended += 1
         self._look_away()
         return ended
+
+    def filter_listeners(self, ports: Container[int], program: bytes) -> int:
+        """Have the kernel run a filter on what new connections begin with; how many have it.
+
+        Args:
+            ports: whose.
+            program: its instructions, `struct sock_filter` each; none of them: no filter.
+        """
+        instructions = ctypes.create_string_buffer(program)
+        count = len(program) // _INSTRUCTION_BYTES
+        option = _ATTACH_FILTER if program else _DETACH_FILTER
+        value = struct.pack("@HP", count, ctypes.addressof(instructions))
+        filtered = 0
+        for descriptor in self._others():
+            with contextlib.suppress(OSError):  # no socket, or one without a filter
+                os.dup2(descriptor, self._looked_at.fileno(), inheritable=False)
+                if (
+                    self._looked_at.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                    and (name := self._looked_at.getsockname())[1] in ports
+                    and isinstance(name, tuple)
+                ):
+                    self._looked_at.setsockopt(socket.SOL_SOCKET, option, value)
+                    filtered += 1
+        self._look_away()
+        return filtered
 
     def _others(self) -> list[int]:
         own = {self._nothing.fileno(), self._looked_at.fileno()}

@@ -12,13 +12,13 @@ class Deadlines(Generic[T]):
     `start` and `stop` may be called from any thread, `overdue` from one.
     """
 
-    def __init__(self, limit_s: float, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(self, limit_s: float, now_ns: Callable[[], int]) -> None:
         self._limit_ns = int(limit_s * 1e9)
-        self._monotonic_ns = monotonic_ns
+        self._now_ns = now_ns
         self._due: dict[T, int] = {}  # in order of time, since every limit is the same
 
     def start(self, awaited: T) -> None:
-        self._due[awaited] = self._monotonic_ns() + self._limit_ns
+        self._due[awaited] = self._now_ns() + self._limit_ns
 
     def stop(self, awaited: T) -> None:
         self._due.pop(awaited, None)
@@ -30,10 +30,9 @@ class Deadlines(Generic[T]):
         """All that are awaited now, the oldest first."""
         return iter(list(self._due))  # a copy: others may be added meanwhile
 
-    def overdue(self) -> Iterator[T]:
+    def overdue(self, now_ns: int) -> Iterator[T]:
         """Each that has waited too long, once."""
-        now = self._monotonic_ns()
-        while (oldest := self._oldest()) is not None and oldest[1] <= now:
+        while (oldest := self._oldest()) is not None and oldest[1] <= now_ns:
             self.stop(oldest[0])
             yield oldest[0]
 

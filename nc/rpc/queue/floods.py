@@ -114,6 +114,7 @@ class Floods:
         return {
             each
             for each, now in self._before.items()
-            if now.received - before.get(each, _NONE).received > _BROUGHT_BYTES
-            and now.sent - before.get(each, _NONE).sent <= _ANSWER_BYTES
+            if (then := before.get(each)) is not None  # else it has just come
+            and now.received - then.received > _BROUGHT_BYTES
+            and now.sent - then.sent <= _ANSWER_BYTES
         }

@@ -2,15 +2,19 @@
 
 A caller that loops would be back at once, and a TLS handshake and the calls that it sends with it
 cost a millisecond each time. So its connection is first silent for a while: the kernel drops what
-comes on it, and nothing tells the caller to connect again.
+comes on it, and nothing tells the caller to connect again. If one address has many such
+connections, most of its new ones do not even begin (`held_back`).
 """
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Container
 from typing import Final
 
 from nc.rpc.queue.connections import Connection, Connections
+from nc.rpc.queue.held_back import HeldBack
+from nc.rpc.queue.syn_filter import program
 
 # How long peers are gathered before the next search, which takes 10 ms with a thousand connections:
 # a tenth of a core at most.
@@ -22,18 +26,35 @@ _PAUSE_PER_SEARCH: Final = 9
 SILENT_S: Final = 10.0
 _MOST_SILENT: Final = 1024
 
+# Connections that are remembered, so that each counts once however many of its calls are refused.
+_NOTED: Final = 4096
+
 _Ends = tuple[int, str]  # the server's port, and the caller's end as gRPC writes it
 
 
 class HangUps:
     """Peers whose connections are to end; a thread ends them.
 
+    Args:
+        monotonic_ns: see `nc.clock.Clock`.
+        ports: whose new connections may be held back.
+        report: called in the thread with each address that is held back now.
+
     Attributes:
+        held_back: addresses, of which a caller's is one once it comes back too often.
         silenced, ended: how many connections were.
     """
 
-    def __init__(self, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        monotonic_ns: Callable[[], int],
+        ports: Container[int],
+        report: Callable[[str], None],
+    ) -> None:
         self._monotonic_ns = monotonic_ns
+        self._ports = ports
+        self._report = report
+        self.held_back = HeldBack(monotonic_ns)
         self._wanted: set[_Ends] = set()
         self._searched: set[_Ends] = set()  # that are being silenced now
         self._silent: dict[_Ends, tuple[Connection, float]] = {}  # until when; by age
@@ -41,6 +62,8 @@ class HangUps:
         self._is_over = False
         self._thread: threading.Thread | None = None
         self._connections = Connections()
+        self._noted: dict[_Ends, None] = {}  # by age
+        self._held = set[str]()
         self.silenced = self.ended = 0
 
     def want(self, local_port: int, peer: str) -> None:
@@ -50,11 +73,19 @@ class HangUps:
             local_port: the server's end.
             peer: the caller's end as gRPC writes it: `ipv4:192.0.2.1:4711`, `ipv6:[::1]:4711`.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True, name="grpc-hang-up")
-            self._thread.start()
-        self._wanted.add((local_port, peer))
-        self._is_wanted.set()
+        ends = local_port, peer
+        self._wanted.add(ends)
+        if ends not in self._noted:
+            self._noted[ends] = None
+            if len(self._noted) > _NOTED:
+                del self._noted[next(iter(self._noted))]
+            self.held_back.note(_host_of(peer))
+        self._wake()
+
+    def vouch(self, peer: str) -> None:
+        """Hold back the address of this caller's end no more; in the same thread."""
+        if self.held_back.vouch(_host_of(peer)):
+            self._wake()
 
     @property
     def are_wanted(self) -> bool:
@@ -74,6 +105,12 @@ class HangUps:
             self._thread.join()
         self._connections.close()
 
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True, name="grpc-hang-up")
+            self._thread.start()
+        self._is_wanted.set()
+
     @property
     def _now_s(self) -> float:
         return self._monotonic_ns() / 1e9
@@ -82,12 +119,26 @@ class HangUps:
         while not self._is_over:
             began_s = time.thread_time()
             self._is_wanted.clear()
+            if (parties := self.held_back.changed()) is not None:
+                self._hold_back(parties)
             if self._wanted:
                 self._silence()
             self._end_silent()
             time.sleep(max(_PAUSE_S, _PAUSE_PER_SEARCH * (time.thread_time() - began_s)))
-            oldest = next(iter(self._silent.values()), None)
-            self._is_wanted.wait(None if oldest is None else max(0, oldest[1] - self._now_s))
+            self._is_wanted.wait(self._pause_s())
+
+    def _pause_s(self) -> float | None:
+        """How long nothing is to be done; None: until something is wanted."""
+        silent = next((until_s for _, until_s in self._silent.values()), math.inf)
+        next_s = min(silent, self.held_back.next_s or math.inf)
+        return None if next_s == math.inf else max(0.0, next_s - self._now_s)
+
+    def _hold_back(self, parties: Collection[str]) -> None:
+        instructions = program(parties) if parties else b""
+        if self._connections.filter_listeners(self._ports, instructions):
+            for party in set(parties) - self._held:
+                self._report(party)
+            self._held = set(parties)
 
     def _silence(self) -> None:
         self._searched = wanted = self._wanted
@@ -110,3 +161,8 @@ class HangUps:
                 break
             self.ended += self._connections.end([connection])
             del self._silent[ends]
+
+
+def _host_of(peer: str) -> str:
+    """The address in what gRPC writes as `ipv4:192.0.2.1:4711` or `ipv6:[2001:db8::1]:4711`."""
+    return peer.partition(":")[2].rpartition(":")[0].strip("[]")

@@ -1,9 +1,8 @@
 """One port: takes its calls, decides about each at its headers, and knows which are under way."""
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,7 +12,6 @@ import grpc
 
 from nc.rpc.queue.batches import Batches
 from nc.rpc.queue.binding import cygrpc
-from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
     INTERNAL,
@@ -25,8 +23,8 @@ from nc.rpc.queue.call import (
 )
 from nc.rpc.queue.deadlines import Deadlines
 from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.messages import Messages
 from nc.rpc.queue.needs import Gate, Runner
-from nc.rpc.queue.stalls import Stalls
 from nc.rpc.queue.stream import Behaviour, Stream
 
 # Requests for calls that gRPC always has; calls beyond it wait in gRPC until the thread comes by.
@@ -73,6 +71,7 @@ class Port:
         is_idle: set once no call is under way after `stop_accepting`.
         is_gone: set once connections are closed, too.
         start_batch: see `Batches.start`.
+        receive, received: see `Messages`.
         answering: called with a call when something is sent that its caller must take in time.
         taken: likewise when the caller has taken it.
     """
@@ -94,15 +93,12 @@ class Port:
         self._calls: set[ServerCall] = set()
         self._unanswered: deque[ServerCall] = deque(maxlen=_UNANSWERED)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bodies: dict[object, Bodies] = {}  # by pool
-        self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
-        self._stalls = Stalls(limits.awaited, limits.body_s)
-        self._stalled: Iterator[ServerCall] = iter(())  # those that are to end
-        self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
+        self._messages = Messages(limits, runner.own_time.now_ns, self._is_unary)
+        self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.own_time.now_ns)
         self._is_started = self._is_accepting = False
-        self._bodies_lock = threading.Lock()
         self._batches = Batches()
         self.start_batch = self._batches.start
+        self.receive, self.received = self._messages.receive, self._messages.received
         self.answering, self.taken = self._awaited_readers.start, self._awaited_readers.stop
         self.arrived = 0
         self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
@@ -155,49 +151,31 @@ class Port:
             self.ended(call, is_cancelled=True)
         self._server.destroy()
 
-    def sweep(self) -> bool:
-        """End some calls that have waited too long; whether there may be more of them."""
+    def sweep(self, now_ns: int) -> bool:
+        """End some calls that have waited too long; whether there may be more of them.
+
+        Args:
+            now_ns: in own time, at its last look.
+        """
         self._unanswered.clear()  # their connections are silent
-        now_ns = self.runner.clock.monotonic_ns()
-        if self._stalls.is_due(len(self._awaited_bodies), now_ns):
-            unary = (c for c in self._awaited_bodies if isinstance(self._routes[c.path], Unary))
-            self._stalled = self._stalls.beyond(unary, now_ns)
-        stalled = list(islice(self._stalled, _SWEEP_CALLS))
+        stalled = self._messages.stalled(now_ns, _SWEEP_CALLS)
         for call in stalled:
             self._give_up(call, RESOURCE_EXHAUSTED, _STALLED)
-        late = list(islice(self._awaited_bodies.overdue(), _SWEEP_CALLS))
+        late = self._messages.late(now_ns, _SWEEP_CALLS)
         for call in late:
-            if isinstance(self._routes.get(call.path), Streaming):
-                call.got(None)  # it may have had all that it wants
-            else:
+            if self._is_unary(call):
                 self._give_up(call, DEADLINE_EXCEEDED, _LATE.format(self._limits.body_s))
-        deaf = list(islice(self._awaited_readers.overdue(), _SWEEP_CALLS))
+            else:
+                call.got(None)  # it may have had all that it wants
+        deaf = list(islice(self._awaited_readers.overdue(now_ns), _SWEEP_CALLS))
         for call in deaf:
             call.cancel()
         return _SWEEP_CALLS in {len(stalled), len(late), len(deaf)}
 
-    def receive(self, call: ServerCall) -> None:
-        """Have the call receive a message once there is room."""
-        self._awaited_bodies.start(call)
-        with self._bodies_lock:
-            bodies = self._bodies.get(call.pool)
-            if bodies is None:
-                bodies = Bodies(self._limits.bodies, self._limits.bodies_of_party)
-                self._bodies[call.pool] = bodies
-            bodies.await_turn(call)
-
-    def received(self, call: ServerCall, *, has_come: bool) -> None:
-        """The call's message is there, or will not come."""
-        self._awaited_bodies.stop(call)
-        if has_come:
-            self._stalls.came(call.party)
-        with self._bodies_lock:
-            self._bodies[call.pool].release(call)
-
     def handle(self, call: ServerCall, handle: Handle, message: bytes | None) -> None:
         """Have a call's message handled; an exception ends the call, and nothing else."""
         if message is None:
-            call.refuse(UNIMPLEMENTED, "this method takes exactly one request message")
+            self._give_up(call, UNIMPLEMENTED, "this method takes exactly one request message")
             return
         try:
             work = handle(call, message)
@@ -213,7 +191,7 @@ class Port:
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """The call is over."""
-        self._awaited_bodies.stop(call)
+        self._messages.forget(call)
         self._awaited_readers.stop(call)
         self._calls.discard(call)
         if call.is_judged:
@@ -274,10 +252,14 @@ class Port:
         self.runner.hang_ups.want(self.number, call.peer())
 
     def _give_up(self, call: ServerCall, code: int, details: str) -> None:
-        """End a call whose message did not come."""
+        """End a call whose message did not come, maybe since its caller has left."""
         call.refuse(code, details)
-        if self._gate.is_to_hang_up(call):
+        has_expired = call.deadline * 1e9 <= self.runner.clock.now_ns()  # maybe we are slow
+        if not has_expired and self._gate.is_to_hang_up(call):
             self.runner.hang_ups.want(self.number, call.peer())
+
+    def _is_unary(self, call: ServerCall) -> bool:
+        return isinstance(self._routes.get(call.path), Unary)
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""

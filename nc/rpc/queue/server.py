@@ -16,6 +16,7 @@ from nc.rpc.queue.crowds import Crowds
 from nc.rpc.queue.hang_up import HangUps
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.needs import Gate
+from nc.rpc.queue.own_time import OwnTime
 from nc.rpc.queue.port import Port, Routes
 
 # How often calls that have waited too long are ended, and after how many events at the latest.
@@ -51,6 +52,7 @@ class QueueServer:
             after some hundred events: for what is cheaper for many calls than for each.
         connections: see `Crowds`.
         report_crowd: likewise.
+        report_held_back: see `HangUps`.
     """
 
     def __init__(
@@ -60,10 +62,11 @@ class QueueServer:
         between_calls: Callable[[], None] = lambda: None,
         connections: int = sys.maxsize,
         report_crowd: Callable[[str, int], None] = lambda _party, _ended: None,
+        report_held_back: Callable[[str], None] = lambda _party: None,
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
-        self.hang_ups = HangUps(clock.monotonic_ns)
+        self.own_time = OwnTime(clock.monotonic_ns)
         self.report = report
         self._between_calls = between_calls
         self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not
@@ -72,6 +75,7 @@ class QueueServer:
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
         self._numbers: dict[int, int] = {}  # of the ports; see `Limits.brought`
+        self.hang_ups = HangUps(clock.monotonic_ns, self._numbers, report_held_back)
         self._crowds = Crowds(clock, self._numbers, connections, report_crowd)
         self._thread: threading.Thread | None = None
         self._died: asyncio.Future[None] = self._loop.create_future()
@@ -180,11 +184,13 @@ class QueueServer:
     def _poll(self) -> None:
         """Wait for gRPC; the queue's thread."""
         try:
+            self.own_time.begin()
             sweep_s = _SWEEP_S
             while not self._is_over(sweep_s):
                 self._soon_s = 0.0
                 self._between_calls()
-                has_more = [port.sweep() for port in self._ports]
+                now_ns = self.own_time.look()
+                has_more = [port.sweep(now_ns) for port in self._ports]
                 sweep_s = 0.0 if any(has_more) else _SWEEP_S
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like: it ends the server
             self.to_loop(self._die, error)
@@ -196,12 +202,14 @@ class QueueServer:
     def _is_over(self, sweep_s: float) -> bool:
         """Handle events until it is time to sweep; whether the queue has ended."""
         deadline = self.clock.now_ns() / 1e9 + sweep_s
-        event = None
+        event, monotonic_ns, own_time = None, self.clock.monotonic_ns, self.own_time
         for _ in range(_SWEEP_EVENTS):
             # An event that is still referred to keeps its call alive, and gRPC's shutdown waiting.
             del event
             try:
+                began_ns = monotonic_ns()
                 event = self.queue.poll(deadline)
+                own_time.idle_ns += monotonic_ns() - began_ns
                 if event.tag is None:
                     return bool(event.completion_type == cygrpc.CompletionType.queue_shutdown)
                 event.tag(event)

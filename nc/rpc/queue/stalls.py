@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
-_SECOND_NS: Final = 1_000_000_000
+# For so long too many calls wait, and messages are counted, at least. Whoever asks comes by every
+# second, of which a part may be lost, and with a time that may be half a second old.
+_COUNTED_NS: Final = 900_000_000
 
 
 class Awaited(Protocol):
@@ -20,7 +22,8 @@ class Stalls:
     """Bounds what each party has waiting, by the messages that it sends. Used in one thread.
 
     A burst of thousands of honest calls waits, too, but its messages come. So a party may have
-    some calls without a message, or as many as it has sent messages for within `body_s`.
+    some calls without a message, or as many as it has sent messages for within `body_s`. Times are
+    those of `OwnTime`: to a server that does not get on, nobody's messages come.
 
     Args:
         calls: how many a party may have in any case.
@@ -38,16 +41,13 @@ class Stalls:
         self._came[party] += 1
 
     def is_due(self, awaited: int, now_ns: int) -> bool:
-        """Whether to look, once a second, if so many calls wait in all."""
-        if now_ns - self._since_ns < _SECOND_NS:
-            return False
-        if awaited > self._calls and self._since_ns:
-            return True
-        self._begin(now_ns)
-        return False
+        """Whether to look, if so many calls wait in all; to be asked often."""
+        if awaited <= self._calls or not self._since_ns:
+            self._begin(now_ns)
+        return now_ns - self._since_ns >= _COUNTED_NS
 
     def beyond(self, awaited: Iterable[T], now_ns: int) -> Iterator[T]:
-        """The calls, the oldest first, that are too many of their party's; begins a new second."""
+        """The calls, the oldest first, that are too many of their party's; begins to count anew."""
         waiting = list(awaited)
         passed_s = (now_ns - self._since_ns) / 1e9
         excess = {

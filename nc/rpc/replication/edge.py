@@ -13,13 +13,14 @@ from typing import Any
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.errors import NotLeading
 from nc.replica.role import Role
+from nc.replica.touch import CHANGE_WAIT_S
 from nc.rpc.abuse import WrongToken
 from nc.rpc.call_records import Record, WireCall
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.permissions import Permission
 from nc.rpc.replication.changes import error_of, target_of
-from nc.rpc.replication.following import FORWARD_S, Following
+from nc.rpc.replication.following import Following
 from nc.rpc.streams import RefusedWith, WireMessages
 
 __all__ = ["SharedEdge"]
@@ -68,7 +69,7 @@ class SharedEdge(Edge):
             elif not self.role.replica.leads and await self._is_forwarded(wire, data):
                 return
             else:
-                await self.role.current(FORWARD_S)
+                await self.role.current(CHANGE_WAIT_S)
         except WrongToken as wrong:
             await self._refuse_late(wire, record, wrong)
             return
@@ -103,7 +104,7 @@ class SharedEdge(Edge):
         )
         request = pb.ForwardRequest(session=self.role.replica.session, call=call)
         try:
-            response = await self.following.forward(request, FORWARD_S)
+            response = await self.following.forward(request, CHANGE_WAIT_S)
         except NotLeading:
             return False
         await self._pass_on(wire, response)

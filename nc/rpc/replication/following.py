@@ -23,14 +23,12 @@ from nc.replica.errors import (
 from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
+from nc.replica.touch import CHANGE_WAIT_S
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.replication.changes import change_of, error_of, waiting_message
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 
-__all__ = ["FORWARD_S", "Following"]
-
-# So long a command waits for a leader, and for its answer: longer than it takes to elect one.
-FORWARD_S: Final = 12.0
+__all__ = ["Following"]
 
 # A leader that says nothing for so long is called anew.
 _SILENT_S: Final = 2.5
@@ -165,7 +163,7 @@ class Following:
         request = pb.ForwardRequest(session=session, change=change_of(command, origin))
         while True:
             try:
-                response = await self.forward(request, FORWARD_S)
+                response = await self.forward(request, CHANGE_WAIT_S)
                 if response.refusal.kind == _OPEN:
                     raise LeaderLost  # as if it had not answered
                 if response.refusal.kind:
@@ -187,7 +185,7 @@ class Following:
             OutcomeOpen: it has not in time.
         """
         try:
-            async with asyncio.timeout(FORWARD_S):
+            async with asyncio.timeout(CHANGE_WAIT_S):
                 while self._role.replica.state.seq < seq:
                     await self._role.events.wait()
         except TimeoutError:
@@ -195,6 +193,7 @@ class Following:
 
     async def _wait_for_line(self, until: float) -> Line:
         loop = asyncio.get_running_loop()
+        until = min(until, loop.time() + self._role.touch.left_s(CHANGE_WAIT_S))
         while self._line is None:
             if self._role.replica.leads:
                 raise NotLeading

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _NAME: Final = "nats://simulated"
 
-BUSY_AFTER_S: Final = 6.0
+BUSY_AFTER_S: Final = 10.0
 _TRY_S: Final = 1.5
 _LOST: Final = 0.4  # of the answers
 _LOOK_S: Final = 0.05

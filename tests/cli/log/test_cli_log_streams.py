@@ -13,6 +13,7 @@ import pytest
 
 import eventlog
 from eventlog import LogReader
+from tests.support.forked_popen import ForkedPopen
 from tests.support.nats_servers import NatsServer, address_of, nats_server
 from tests.support.programs import Run
 from tests.support.written_log import ALPHA, EVENTS, write_story
@@ -137,7 +138,7 @@ def test_following_a_stream(moved: tuple[Path, str]) -> None:
     """`log show --follow` prints what is there, and goes on until it is interrupted."""
     _, address = moved
     program = Path(sys.executable).with_name("network-controller")
-    following = subprocess.Popen(
+    following = ForkedPopen(
         [program, "log", "show", "--follow", "--log", address], stdout=subprocess.PIPE, text=True
     )
     assert following.stdout is not None

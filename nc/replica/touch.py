@@ -1,0 +1,58 @@
+"""For how long a replica has been out of touch with the others, and what that ends.
+
+    in touch ──▶ out of touch ──▶ questions wait no more ──▶ nodes may leave ──▶ nor do changes
+
+A replica that is cut off cannot know whether the others go on without it. So whoever needs an
+answer waits for as long as an election may take, from the moment when touch was lost, and is
+refused at once after that.
+
+Times are those of one's own monotonic clock.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from nc.replica.leases import NS
+
+__all__ = ["CHANGE_WAIT_S", "CURRENT_WAIT_S", "LEAVE_AFTER_S", "Touch"]
+
+# A question waits so long until it may be answered, or is refused.
+CURRENT_WAIT_S: Final = 2.0
+
+# And a change for a leader, and for its answer: longer than it takes to elect one.
+CHANGE_WAIT_S: Final = 12.0
+
+# A replica that is out of touch for so long, and hears no others, asks its nodes to go to them, who
+# take it for lost about then. With what a lease lasts before, 5.5 s after it was cut off.
+LEAVE_AFTER_S: Final = 4.0
+
+
+class Touch:
+    """Of one replica.
+
+    Args:
+        now_ns: a monotonic clock.
+    """
+
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self._last_ns = now_ns()
+
+    def look(self, *, is_in_touch: bool) -> None:
+        """Take over whether the replica is in touch now; often."""
+        if is_in_touch:
+            self._last_ns = self._now_ns()
+
+    @property
+    def out_s(self) -> float:
+        """How long ago it was last in touch."""
+        return (self._now_ns() - self._last_ns) / NS
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is out of touch for so long that its nodes may be better off elsewhere."""
+        return self.out_s >= LEAVE_AFTER_S
+
+    def left_s(self, wait_s: float) -> float:
+        """What is left of a wait for the others; less than 0: nothing."""
+        return wait_s - self.out_s

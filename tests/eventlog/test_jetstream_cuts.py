@@ -1,0 +1,105 @@
+"""A way to the servers that swallows everything: no connection ends, and nothing comes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from eventlog import jetstream
+from eventlog.jetstream import publishing
+from tests.support.nats_identities import write_certificates
+from tests.support.nats_servers import NatsServer, address_of, nats_server
+
+pytestmark = [  # as that fixture says
+    pytest.mark.usefixtures("forgotten_sockets"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+# Far beyond what a reconnection takes, and less than TLS waits for the end of a connection (30 s).
+PATIENCE_S = 25.0
+
+
+class Way:
+    """A port that passes everything on to a server, until it is cut.
+
+    Attributes:
+        is_used: whether a connection goes through it.
+    """
+
+    def __init__(self, server: NatsServer) -> None:
+        self._server = server
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._is_cut = False
+        self.is_used = False
+        self.port = 0
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        if self._is_cut:
+            return
+        self.is_used = True
+        there, back = await asyncio.open_connection(self._server.host, self._server.port)
+        self._writers.append(back)
+        self._tasks |= {
+            asyncio.create_task(self._copy(reader, back)),
+            asyncio.create_task(self._copy(there, writer)),
+        }
+
+    async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+            sink.close()
+            self.is_used = False
+
+    def cut(self) -> None:
+        """From now on, all that is sent is lost, and no connection ends."""
+        self._is_cut = True
+        for task in self._tasks:
+            task.cancel()
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def two_ways(server: NatsServer) -> AsyncIterator[list[Way]]:
+    ways = [Way(server), Way(server)]
+    async with contextlib.AsyncExitStack() as stack:
+        for way in ways:
+            listener = await asyncio.start_server(way.pass_on, server.host, 0)
+            stack.callback(listener.close)
+            stack.callback(way.close)
+            way.port = listener.sockets[0].getsockname()[1]
+        yield ways
+
+
+async def test_an_append_goes_on_by_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way that was cut is left without waiting for the end of its TLS connection."""
+    monkeypatch.setattr(publishing, "TRY_S", 0.2)  # a slower answer is asked for again
+    pki = tmp_path / "pki"
+    write_certificates(pki)
+    settings = (
+        f'tls {{ cert_file: "{pki}/server.pem", key_file: "{pki}/server-key.pem", '
+        f'ca_file: "{pki}/ca.pem", verify: true }}'
+    )
+    files = f"&ca={pki}/ca.pem&cert={pki}/client.pem&key={pki}/client-key.pem"
+    with nats_server(tmp_path / "nats", extra=settings) as server:
+        await jetstream.make(address_of(server, stream="L", more=files), replicas=1)
+        async with two_ways(server) as ways:
+            hosts = ",".join(f"{server.host}:{way.port}" for way in ways)
+            address = f"tls://{hosts}/L?monitor={server.monitor}{files}"
+            log = await jetstream.open(address, tmp_path / "copy")
+            assert await log.append(b"before", 1, 0) == 1
+            log.busy_after_s = PATIENCE_S
+            next(way for way in ways if way.is_used).cut()
+            assert await log.append(b"after", 1, 1) == 2
+            await log.close()
