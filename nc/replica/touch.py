@@ -3,8 +3,8 @@
     in touch ──▶ out of touch ──▶ questions wait no more ──▶ nodes may leave ──▶ nor do changes
 
 A replica that is cut off cannot know whether the others go on without it. So whoever needs an
-answer waits for as long as an election may take, from the moment when touch was lost, and is
-refused at once after that.
+answer waits for as long as an election may take, from the moment when touch was found lost,
+and is refused at once after that.
 
 Times are those of one's own monotonic clock.
 """
@@ -36,17 +36,22 @@ class Touch:
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
-        self._last_ns = now_ns()
+        self._lost_ns: int | None = now_ns()  # when it was found out of touch; None: it was not
 
     def look(self, *, is_in_touch: bool) -> None:
-        """Take over whether the replica is in touch now; often."""
+        """Take over whether the replica is in touch now; often.
+
+        Nothing is found while a machine sleeps: what passes then is no time without the others.
+        """
         if is_in_touch:
-            self._last_ns = self._now_ns()
+            self._lost_ns = None
+        elif self._lost_ns is None:
+            self._lost_ns = self._now_ns()
 
     @property
     def out_s(self) -> float:
-        """How long ago it was last in touch."""
-        return (self._now_ns() - self._last_ns) / NS
+        """For how long it is out of touch."""
+        return 0.0 if self._lost_ns is None else (self._now_ns() - self._lost_ns) / NS
 
     @property
     def is_lost(self) -> bool:
