@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nc.rpc.queue import own_time, server, stalls
 from nc.rpc.queue.call import RESOURCE_EXHAUSTED, Refusal, ServerCall
+from nc.rpc.queue.deadlines import Deadlines
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.own_time import OwnTime, cpu_waits_ns
 from nc.rpc.queue.stalls import Stalls
@@ -124,7 +125,22 @@ def test_own_time_is_what_is_left_without_the_servers_delays(
             expected += max(0, passed - lost)
             looked, waits, blocked_since = bench.now_ns, dict(bench.waits), 0
         assert bench.own.look() == expected
-        assert bench.own.now_ns() == expected + bench.now_ns - looked
+        since = min(bench.now_ns - looked, own_time._ROUND_NS)
+        assert bench.own.now_ns() == expected + since
+
+
+def test_what_comes_after_a_pause_is_not_due_later_for_it() -> None:
+    """The process goes on with what came meanwhile before it looks at the time."""
+    bench = Bench()
+    limit_ns = 10 * 10**9
+    deadlines = Deadlines[str](limit_ns / 1e9, bench.own.now_ns)
+    bench.now_ns += 3600 * 10**9
+    deadlines.start("came meanwhile")
+    bench.own.look()
+    deadlines.start("comes later")
+    bench.now_ns += limit_ns + 2 * own_time._ROUND_NS
+    bench.own.idle_ns += limit_ns + 2 * own_time._ROUND_NS
+    assert list(deadlines.overdue(bench.now_ns - 3600 * 10**9)) == ["came meanwhile", "comes later"]
 
 
 def test_the_kernel_says_how_long_threads_waited_for_a_cpu() -> None:
