@@ -48,6 +48,7 @@ class Context:
     answer: bytes = b""
     is_cancelled: bool = False
     vouched: int = 0
+    address: str = "ipv4:127.0.0.1"
 
     @property
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
@@ -69,7 +70,7 @@ class Context:
         return str(value)
 
     def peer(self) -> str:
-        return "ipv4:127.0.0.1:1"
+        return f"{self.address}:1"
 
     def certificate(self) -> bytes | None:
         return self.pem

@@ -20,6 +20,7 @@ from nc.pki.authority import self_signed
 from nc.pki.certificates import (
     ADMIN_ORGANIZATION,
     NODE_ORGANIZATION,
+    REPLICA_ORGANIZATION,
     VIEWER_ORGANIZATION,
     AuthorityKind,
 )
@@ -231,19 +232,32 @@ class StillClock(MovableClock):
 
 @pytest.mark.parametrize(
     ("organization", "expected"),
-    [(ADMIN_ORGANIZATION, [1, 0, 1]), (VIEWER_ORGANIZATION, [0, 0, 0]), ("x", [0, 0, 0])],
+    [
+        (ADMIN_ORGANIZATION, [1, 0, 1, 1]),
+        (REPLICA_ORGANIZATION, [1, 0, 1, 1]),
+        (VIEWER_ORGANIZATION, [0, 0, 0, 0]),
+        ("x", [0, 0, 0, 0]),
+    ],
 )
-def test_an_administrator_is_vouched_for_once_a_second(
+def test_an_address_of_an_administrator_or_a_server_is_vouched_for_once_a_second(
     organization: str, expected: list[int]
 ) -> None:
-    """And nobody else, who might loop from there."""
+    """Each from which one certificate is used; nobody else's, who might loop from there."""
     clock = StillClock()
     bench, pem = Bench(Transport.MUTUAL_TLS, clock), _certificate("ops", organization)
-    bench.edge.open({b"/CheckConnState": _health(lambda _request, _call: b"")})
+    is_replica = organization == REPLICA_ORGANIZATION
+    permission = Permission.REPLICA if is_replica else Permission.ANYONE
+    method = replace(_health(lambda _request, _call: b""), permission=permission)
+    bench.edge.open({b"/CheckConnState": method})
     vouched = []
-    for ahead_ms in (0, 0, 1000):
+    for ahead_ms, host in (
+        (0, "127.0.0.1"),
+        (0, "127.0.0.1"),
+        (0, "127.0.0.2"),
+        (1000, "127.0.0.1"),
+    ):
         clock.ahead_ms += ahead_ms
-        context = Context(pem=pem)
+        context = Context(pem=pem, address=f"ipv4:{host}")
         bench.edge.admit(context)
         vouched.append(context.vouched)
     assert vouched == expected
