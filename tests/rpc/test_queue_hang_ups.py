@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterable
 from functools import partial
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import grpc
@@ -75,6 +76,28 @@ async def test_a_gate_can_have_a_connection_end(address: str) -> None:
             assert await unary(channel) == b"x"
             assert channel.get_state() is grpc.ChannelConnectivity.READY
         assert running.errors == []
+
+
+def link_local() -> str:
+    """An address of this machine that is good on one interface alone."""
+    with contextlib.suppress(OSError):
+        for row in Path("/proc/net/if_inet6").read_text().splitlines():
+            digits, _, _, scope, _, device = row.split()
+            if scope == "20":
+                return f"{IPv6Address(int(digits, 16))}%{device}"
+    pytest.skip("no interface of this machine has a link-local address")
+
+
+@pytest.mark.usefixtures("ends_at_once")
+async def test_a_connection_from_a_link_local_address_can_be_ended() -> None:
+    """In what gRPC says of it, the interface is a number."""
+    host = link_local()
+    async with serving(decide=refuse_strangers, address="[::]") as running:
+        with socket.create_connection((host, running.port.number), PATIENCE_S) as raw:
+            peer = Peer(raw)
+            raw.sendall(headers(1, UNARY.encode(), fields=[(b"party", b"stranger")]))
+            await asyncio.to_thread(read_to_the_end, peer)
+        await running.until(partial(has_hung_up, running, 1))
 
 
 @pytest.mark.usefixtures("ends_at_once")

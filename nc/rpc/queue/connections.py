@@ -34,7 +34,11 @@ _RESET: Final = struct.pack("@ii", 1, 0)
 
 
 class Connection(NamedTuple):
-    """One connection: the server's end, and the caller's."""
+    """One connection: the server's end, and the caller's.
+
+    Attributes:
+        host: an address; a link-local one with the number of its interface, `fe80::1%2`.
+    """
 
     descriptor: int
     local_port: int
@@ -44,10 +48,9 @@ class Connection(NamedTuple):
     @property
     def peer(self) -> str:
         """As gRPC writes it: `ipv4:192.0.2.1:4711`, `ipv6:[::1]:4711`."""
-        host = self.host.partition("%")[0]
-        if "." not in host:
-            return f"ipv6:[{host}]:{self.port}"
-        return f"ipv4:{host.removeprefix('::ffff:')}:{self.port}"
+        if "." not in self.host:
+            return f"ipv6:[{self.host}]:{self.port}"
+        return f"ipv4:{self.host.removeprefix('::ffff:')}:{self.port}"
 
 
 class Traffic(NamedTuple):
@@ -138,8 +141,8 @@ class Connections:
                 os.dup2(descriptor, self._looked_at.fileno(), inheritable=False)
                 if (
                     self._looked_at.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                    and (name := self._looked_at.getsockname())[1] in ports
-                    and isinstance(name, tuple)
+                    and isinstance(name := self._looked_at.getsockname(), tuple)
+                    and name[1] in ports
                 ):
                     self._looked_at.setsockopt(socket.SOL_SOCKET, option, value)
                     filtered += 1
@@ -160,7 +163,10 @@ class Connections:
         local, peer = self._looked_at.getsockname(), self._looked_at.getpeername()
         if not (isinstance(local, tuple) and isinstance(peer, tuple) and isinstance(peer[0], str)):
             return None
-        return Connection(descriptor, local[1], peer[0], peer[1])
+        host, interface = peer[0].partition("%")[0], peer[3:]
+        return Connection(
+            descriptor, local[1], f"{host}%{interface[0]}" if any(interface) else host, peer[1]
+        )
 
     def _look_away(self) -> None:
         """Keep no connection open."""
