@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nc.rpc.queue import held_back, syn_filter
 from nc.rpc.queue.call import Refusal, ServerCall
+from nc.rpc.queue.hang_up import SILENT_S, HangUps
 from nc.rpc.queue.held_back import HELD_S, HeldBack
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.syn_filter import MOST_ADDRESSES, PASSES_ONE_IN, program
@@ -135,6 +136,21 @@ async def test_a_connection_counts_once() -> None:
             )
             await running.until(lambda: len(running.gate.ended_calls) == len(calls))
         assert running.server.hang_ups.held_back.total == 0
+
+
+def test_a_port_that_is_used_again_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever takes its ports in turn would never be held back; not while it is silent."""
+    clock, counted = Time(), list[str]()
+    hang_ups = HangUps(clock.monotonic_ns, (), lambda _party: None)
+    monkeypatch.setattr(hang_ups.held_back, "note", counted.append)
+    peers = [f"ipv4:192.0.2.1:{port}" for port in range(3)]
+    for rounds in range(1, 4):
+        for _ in range(2):
+            for peer in peers:
+                hang_ups.want(1, peer)
+            clock.now_ns += int(SILENT_S * 1e9)
+        assert len(counted) == rounds * len(peers)
+    hang_ups.stop()
 
 
 class Time:

@@ -26,8 +26,11 @@ _PAUSE_PER_SEARCH: Final = 9
 SILENT_S: Final = 10.0
 _MOST_SILENT: Final = 1024
 
-# Connections that are remembered, so that each counts once however many of its calls are refused.
-_NOTED: Final = 4096
+# For so long a connection is remembered, so that it counts once however many of its calls are
+# refused, also when it has just ended. Its caller may use the same port again after that; and how
+# many are remembered.
+_NOTED_S: Final = SILENT_S + 5.0
+_MOST_NOTED: Final = 4096
 
 _Ends = tuple[int, str]  # the server's port, and the caller's end as gRPC writes it
 
@@ -62,7 +65,7 @@ class HangUps:
         self._is_over = False
         self._thread: threading.Thread | None = None
         self._connections = Connections()
-        self._noted: dict[_Ends, None] = {}  # by age
+        self._noted: dict[_Ends, float] = {}  # until when; by age
         self._held = set[str]()
         self.silenced = self.ended = 0
 
@@ -75,10 +78,7 @@ class HangUps:
         """
         ends = local_port, peer
         self._wanted.add(ends)
-        if ends not in self._noted:
-            self._noted[ends] = None
-            if len(self._noted) > _NOTED:
-                del self._noted[next(iter(self._noted))]
+        if self._is_news(ends):
             self.held_back.note(_host_of(peer))
         self._wake()
 
@@ -104,6 +104,18 @@ class HangUps:
         if self._thread is not None:
             self._thread.join()
         self._connections.close()
+
+    def _is_news(self, ends: _Ends) -> bool:
+        """Whether this is the first that is noted of a connection."""
+        now_s = self._now_s
+        while self._noted and (oldest := next(iter(self._noted.items())))[1] <= now_s:
+            del self._noted[oldest[0]]
+        if ends in self._noted:
+            return False
+        self._noted[ends] = now_s + _NOTED_S
+        if len(self._noted) > _MOST_NOTED:
+            del self._noted[next(iter(self._noted))]
+        return True
 
     def _wake(self) -> None:
         if self._thread is None:
