@@ -30,11 +30,15 @@ GUESSES_AT_ONCE: Final = 100
 # Refusals of one party until its connections end: far more than a client that waits between its
 # tries ever gets. One costs some 60 µs, for which others wait.
 REFUSALS_A_SECOND: Final = 200
-REFUSALS_AT_ONCE: Final = 2000  # of an address, behind which there may be many machines
+REFUSALS_AT_ONCE: Final = 2000  # of a party that may be many machines
 REFUSALS_OF_ONE_AT_ONCE: Final = 500  # of an identity
 
-# Whose party is an address.
-_WITHOUT_IDENTITY: Final = {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED, CallerKind.INTERNAL}
+# Whose party may be many machines: an address, or the certificate that all nodes of an upstream
+# server have.
+_OF_MANY: Final = {
+    *(CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED, CallerKind.INTERNAL),
+    CallerKind.UPSTREAM_NODE,
+}
 
 _NS: Final = 1_000_000_000
 _LINE_EVERY_NS: Final = 10 * _NS
@@ -131,8 +135,7 @@ class Abuse:
         """Note a refusal; whether the connection that it went to is to end."""
         if caller.kind is CallerKind.ADMIN:
             return False
-        has_identity = caller.kind not in _WITHOUT_IDENTITY
-        refusals = self._refusals_of_one if has_identity else self._refusals
+        refusals = self._refusals if caller.kind in _OF_MANY else self._refusals_of_one
         if refusals.left(party) > 0:
             refusals.spend(party)
             return False

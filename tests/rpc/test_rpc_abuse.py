@@ -20,7 +20,7 @@ from nc.rpc.abuse import (
 from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
 
 ADMIN = Caller(CallerKind.ADMIN, "certificate:admin:1")
-NODE = Caller(CallerKind.NODE, "certificate:0123456789abcdef:2")
+UPSTREAM_NODE = Caller(CallerKind.UPSTREAM_NODE, "certificate:upstream:3")
 NODE = Caller(CallerKind.NODE, "certificate:node:2", "n")
 
 
@@ -121,7 +121,12 @@ def test_mistakes_are_answered_at_once_and_guesses_late() -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "at_once"), [(ANONYMOUS, REFUSALS_AT_ONCE), (NODE, REFUSALS_OF_ONE_AT_ONCE)]
+    ("caller", "at_once"),
+    [
+        (ANONYMOUS, REFUSALS_AT_ONCE),
+        (UPSTREAM_NODE, REFUSALS_AT_ONCE),
+        (NODE, REFUSALS_OF_ONE_AT_ONCE),
+    ],
 )
 def test_who_goes_on_although_refused_is_hung_up_on(caller: Caller, at_once: int) -> None:
     """Never an administrator, and nobody who leaves time between tries; an address later."""
