@@ -168,11 +168,11 @@ class Role:
         leases.appended(self.replica.appended_ns)
         leases.applied(state.seq)
         leases.advance(state.sessions, now_ns)
-        if self.touch.left_s(CHANGE_WAIT_S) <= 0:
+        left_ns = leases.until_ns(state.sessions) - now_ns
+        if left_ns <= 0 and self.touch.left_s(CHANGE_WAIT_S) <= 0:
             leases.give_up()  # cut off: others may have been elected
-        is_short = leases.until_ns(state.sessions) - now_ns < _RENEW_S * NS
-        is_old = now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
-        if (is_short or is_old) and self._confirming is None and self.replica.is_writable:
+        is_due = left_ns < _RENEW_S * NS or now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
+        if is_due and self._confirming is None and self.replica.is_writable:
             self._confirming = asyncio.create_task(self._show_leadership(), name="show_leadership")
 
     # While it follows.

@@ -115,3 +115,25 @@ def test_a_leader_that_is_cut_off_holds_no_answer_back() -> None:
     clock.ns += 12 * NS
     role.look()
     assert outcomes == [False]
+
+
+def test_a_leader_that_is_back_in_touch_waits_for_its_followers_again() -> None:
+    """The append that shows that it still leads is acknowledged once they have it, too."""
+    clock = ManualClock()
+    role, replica = led(clock)
+    replica.is_writable = False
+    clock.ns += 2 * NS
+    role.look()
+    clock.ns += 13 * NS
+    role.look()
+    assert not role.is_in_touch()
+    for session in ("b", "c"):  # they hear it again before the log does
+        role.heard(session, 2, 5, 0)
+    outcomes: list[bool] = []
+    replica.appended_ns = clock.ns
+    replica.state = State(seq=6, leader=LEADER, sessions=SESSIONS)
+    replica.acknowledge(6, outcomes.append)
+    assert outcomes == []
+    for session in ("b", "c"):
+        role.heard(session, 3, 6, clock.ns)
+    assert outcomes == [True]
