@@ -24,7 +24,6 @@ is tried again, more and more seldom; at once when this machine's clock is set.
 import asyncio
 import contextlib
 from dataclasses import replace
-from functools import partial
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -242,8 +241,10 @@ class Agent:
                 wait_s = self._delay_s(error, 0.0)
                 text = f"no newer link: {error}; trying again in {wait_s:.1f} s"
                 self._log.warning(log_events.AGENT_NOT_RENEWED, message=text)
-                again = partial(self._leaving.look, current) if left else self._replaced.set
-                asyncio.get_running_loop().call_later(wait_s, again)
+                if left is None:
+                    asyncio.get_running_loop().call_later(wait_s, self._replaced.set)
+                else:
+                    self._leaving.look_later(current, wait_s)
             finally:
                 await cancel(opening)
 
