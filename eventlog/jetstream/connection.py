@@ -25,6 +25,7 @@ _CONNECT_S: Final = 2
 LET_IN_S: Final = 5.0  # by any of the servers
 _AGAIN_S: Final = 0.1  # before the next server is tried
 _PING_S: Final = 1  # a server that does not answer two of these is left
+_LAST_S: Final = 2.0  # for what is still to be sent at the end: a server that is cut off takes none
 
 
 class _OverTls(asyncio.StreamReaderProtocol):
@@ -155,4 +156,7 @@ def _tls(address: StreamAddress) -> ssl.SSLContext:
 
 async def disconnect(client: Client) -> None:
     with suppress(*FAILURES):
-        await client.close()
+        async with asyncio.timeout(_LAST_S):
+            await client.close()
+    if client._transport is not None:  # noqa: SLF001 - the client may have left it open
+        client._transport.close()  # type: ignore[no-untyped-call]  # noqa: SLF001

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventlog import jetstream
-from eventlog.jetstream import publishing
+from eventlog.jetstream import connection, publishing
 from tests.support.nats_identities import write_certificates
 from tests.support.nats_servers import NatsServer, address_of, nats_server
 
@@ -78,6 +78,32 @@ async def two_ways(server: NatsServer) -> AsyncIterator[list[Way]]:
             stack.callback(way.close)
             way.port = listener.sockets[0].getsockname()[1]
         yield ways
+
+
+async def test_a_server_that_takes_nothing_any_more_is_left_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However much is still to be sent."""
+    monkeypatch.setattr(connection, "_LAST_S", 0.1)
+    streams: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        streams.append((reader, writer))
+        writer.write(b'INFO {"server_id":"A","version":"2.11.0","max_payload":8388608}\r\n')
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+
+    listener = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    client = await connection.connect(jetstream.StreamAddress.parse(f"nats://127.0.0.1:{port}/L"))
+    for _ in range(4):  # more than the kernel's buffers take
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.publish("x", bytes(7_000_000)), 0.05)
+    async with asyncio.timeout(PATIENCE_S):
+        await connection.disconnect(client)
+    for _, writer in streams:
+        writer.transport.abort()
+    listener.close()
 
 
 async def test_an_append_goes_on_by_another_way(
