@@ -24,7 +24,7 @@ def test_the_time_counts_from_the_look_that_found_touch_lost(
             out_since_s = now_s
         is_out = not is_in_touch
     now_s += asleep_s
-    expected_s = now_s - out_since_s if is_out else 0
+    expected_s = float(now_s - out_since_s if is_out else 0)
     assert touch.out_s == expected_s
     for wait_s in (CURRENT_WAIT_S, CHANGE_WAIT_S):
         assert touch.left_s(wait_s) == wait_s - expected_s
