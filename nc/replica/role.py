@@ -115,7 +115,7 @@ class Role:
         return max(0, self._valid[1] - self.replica.state.seq)
 
     async def current(self, timeout_s: float = CURRENT_WAIT_S) -> None:
-        """Wait until it may answer; raises NotCurrent so long after touch was lost."""
+        """Wait until it may answer; raises NotCurrent `timeout_s` after touch was lost."""
         try:
             async with asyncio.timeout(min(timeout_s, self.touch.left_s(timeout_s))):
                 while not self.may_answer():

@@ -1,6 +1,7 @@
 """For how long a replica has been out of touch with the others, and what that ends.
 
-    in touch ──▶ out of touch ──▶ questions wait no more ──▶ nodes may leave ──▶ nor do changes
+    in touch ──▶ out of touch ──▶ queries are refused ──▶ nodes may leave ──▶ changes are refused
+                                  after 2 s               after 4 s           after 12 s
 
 A replica that is cut off cannot know whether the others go on without it. So whoever needs an
 answer waits for as long as an election may take, from the moment when touch was found lost,
@@ -16,10 +17,10 @@ from nc.replica.leases import NS
 
 __all__ = ["CHANGE_WAIT_S", "CURRENT_WAIT_S", "LEAVE_AFTER_S", "Touch"]
 
-# A question waits so long until it may be answered, or is refused.
+# How long a query waits until it may be answered, or is refused.
 CURRENT_WAIT_S: Final = 2.0
 
-# And a change for a leader, and for its answer: longer than it takes to elect one.
+# How long a change waits for a leader, and for its answer: longer than it takes to elect one.
 CHANGE_WAIT_S: Final = 12.0
 
 # A replica that is out of touch for so long, and hears no others, asks its nodes to go to them, who

@@ -26,5 +26,5 @@ def test_the_time_counts_from_the_look_that_found_touch_lost(
     now_s += asleep_s
     expected_s = now_s - out_since_s if is_out else 0
     assert touch.out_s == expected_s
-    for wait_s in (CURRENT_WAIT_S, CHANGE_WAIT_S):
-        assert touch.left_s(wait_s) == wait_s - expected_s
+    for at_most_s in (CURRENT_WAIT_S, CHANGE_WAIT_S):
+        assert touch.left_s(at_most_s) == at_most_s - expected_s

@@ -1,7 +1,7 @@
 """Which addresses are held back: most of their new connections do not begin for a while.
 
-Those whose connections are hung up on, one after the other; not those from which somebody calls who
-is vouched for.
+An address is, once many of its connections were hung up on, one after the other. It is not for a
+day after an administrator has called from it, who is vouched for.
 """
 
 import threading
@@ -26,7 +26,7 @@ _MOST_VOUCHED: Final = 4096
 
 
 class HeldBack:
-    """`note` and `vouch` may be called in one thread, and what is to be filtered asked in another.
+    """Used in two threads: one calls `note` and `vouch`, the other sets the filter.
 
     Attributes:
         total: how often an address was held back.
@@ -74,7 +74,7 @@ class HeldBack:
             return was_held
 
     def changed(self) -> list[str] | None:
-        """All that are held back now, if others were the last time."""
+        """All addresses that are held back now; None: the same as at the last call."""
         now_s = self._now_s
         with self._lock:
             while self._until_s and (oldest := next(iter(self._until_s.items())))[1] <= now_s:

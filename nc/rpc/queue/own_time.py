@@ -1,9 +1,10 @@
-"""Time in which this process got on: what callers are given is measured by it.
+"""A clock that stands while this process cannot run: callers' deadlines are measured by it.
 
 When the machine has no CPU time to spare, or a disk blocks the queue's thread, what callers have
-sent is looked at late. That must not count as theirs. Three things tell of it: how long the
-process's threads waited for a CPU while they could have run, as the kernel counts it; how long the
-queue's thread neither waited for gRPC nor used its CPU; and that it did not come by for long.
+sent is read late. That time is the server's, not the callers'. It is found in three ways: how long
+the process's threads waited for a CPU although they could have run, as the kernel counts it; how
+long the queue's thread neither waited for gRPC nor used its CPU; and how much later than after
+`_ROUND_NS` it called `look` again.
 """
 
 import contextlib

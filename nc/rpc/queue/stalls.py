@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol, TypeVar
 
-# For so long too many calls wait, and messages are counted, at least. Whoever asks comes by every
-# second, of which a part may be lost, and with a time that may be half a second old.
+# How long too many calls have to wait, and messages are counted, before any call is ended. Below a
+# second, which is how often `is_due` is asked at least: in own time, that may be a little less.
 _COUNTED_NS: Final = 900_000_000
 
 
@@ -23,7 +23,7 @@ class Stalls:
 
     A burst of thousands of honest calls waits, too, but its messages come. So a party may have
     some calls without a message, or as many as it has sent messages for within `body_s`. Times are
-    those of `OwnTime`: to a server that does not get on, nobody's messages come.
+    those of `OwnTime`: while a server cannot run, it reads nobody's messages.
 
     Args:
         calls: how many a party may have in any case.

@@ -230,7 +230,13 @@ class Choices:
         if not self._with_enrolment:
             return ops.OpenLink(node, link)
         others = (UPSTREAM, old(node), self.pick(self.nodes))
-        return enr.OpenLinkWith(node, link, self._mostly(("",), others), self._told())
+        return enr.OpenLinkWith(node, link, self._mostly((self._own(node),), others), self._told())
+
+    def _own(self, node: str) -> str:
+        """What a node shows: the name of an imported one's, whose renewal may be under way."""
+        if node not in self._imported:
+            return ""
+        return node if node in self._renewed else UPSTREAM
 
     def limited(self, _now_ms: int = 0) -> adm.IssueLimited:
         """A bootstrap token with terms."""

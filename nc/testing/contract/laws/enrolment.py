@@ -156,19 +156,25 @@ def _learn_facts(
 
 @law()
 def a_newcomer_is_called_as_it_asked(observed: Observed) -> Iterator[Evidence]:
-    """Its token's prefix, then the name that it wants or its hostname, with a number if taken."""
+    """Its token's prefix, then the name that it wants or its hostname, with a number if taken.
+
+    A node that is unregistered while it enrols has no name any more.
+    """
     prefixes: dict[str, str] = {}
     seen: set[str] = set()
-    for step in observed.history.steps:
-        match step.operation:
-            case adm.IssueLimited() as issued if step.is_ok:
-                prefixes[issued.token] = issued.prefix
-            case enr.Enrol(token, node) as enrolled if step.may_have_happened:
-                wanted = label_of(enrolled.name or enrolled.told.hostname)
-                if step.answer is not None and wanted and node not in seen:
-                    shape = re.escape(prefixes.get(token, "") + wanted) + r"(-[1-9][0-9]*)?"
-                    yield Evidence(bool(re.fullmatch(shape, step.answer.node[1])), step)
-                seen.add(node)
+    for _, steps in observed.history.rounds():
+        for step in steps:
+            match step.operation:
+                case adm.IssueLimited() as issued if step.is_ok:
+                    prefixes[issued.token] = issued.prefix
+                case enr.Enrol(token, node) as enrolled if step.may_have_happened:
+                    wanted = label_of(enrolled.name or enrolled.told.hostname)
+                    if step.answer is not None and wanted and node not in seen:
+                        shape = re.escape(prefixes.get(token, "") + wanted) + r"(-[1-9][0-9]*)?"
+                        name = step.answer.node[1]
+                        is_gone = not name and len(steps) > 1
+                        yield Evidence(is_gone or bool(re.fullmatch(shape, name)), step)
+                    seen.add(node)
 
 
 @law()
