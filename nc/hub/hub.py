@@ -137,15 +137,14 @@ class Hub:
 
     def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
         """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
-        tasks = {}
+        tasks, create = {}, asyncio.create_task
         if self.mesh is not None:
             self._replica.observe(self.mesh.follow)
-            self._mesh_task = tasks["mesh"] = asyncio.create_task(self.mesh.run())
+            tasks["mesh"] = self._mesh_task = create(self.mesh.run())
         self._replica.observe(self.follow)
-        self._acceptor_task = asyncio.create_task(self.acceptor.serve(listener))
-        self._heartbeat_task = asyncio.create_task(self._heartbeat.run())
-        own = {"link_acceptor": self._acceptor_task, "link_heartbeat": self._heartbeat_task}
-        return own | tasks
+        tasks["link_acceptor"] = self._acceptor_task = create(self.acceptor.serve(listener))
+        tasks["link_heartbeat"] = self._heartbeat_task = create(self._heartbeat.run())
+        return tasks
 
     async def stop_accepting(self) -> None:
         """Close the listener and all connections that are not upgraded; links stay."""
@@ -155,6 +154,7 @@ class Hub:
         """Close every link, and wait until nothing is left of any."""
         for link in list(self.sessions.values()):
             self.end(link, wire.STOPPING, pb.STATE_CHANGE_REASON_REPLICA_STOPPED)
+        self._superseded.end_all()
         await self._all_closed.wait()  # a close frame that is not answered has a time limit
         await _cancel(self._heartbeat_task, self._mesh_task, *self.tasks)
 

@@ -47,6 +47,11 @@ class SupersededLinks:
         if link is not None:
             link.still_carries = False
 
+    def end_all(self) -> None:
+        """The server stops: it will not hear what becomes of the newer ones."""
+        for node_id in {*self._carrying, *self._closing}:
+            self.end(node_id)
+
     def forget(self, link: Session) -> None:
         """The connection of a link is closed."""
         if self._carrying.get(link.node_id) is link:

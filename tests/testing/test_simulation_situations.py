@@ -5,8 +5,16 @@ import pytest
 from nc.testing import CheckState
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
-from nc.testing.simulation.actions import Call, DuplicateNode, Expire, Join, SendPackets, SwitchOff
-from nc.testing.simulation.outages import CutPower
+from nc.testing.simulation.actions import (
+    Call,
+    DuplicateNode,
+    Expire,
+    Join,
+    SendPackets,
+    SwitchOff,
+    SwitchOn,
+)
+from nc.testing.simulation.outages import CutPower, RestartServer
 from nc.testing.simulation.quarrels import Ask, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -20,6 +28,18 @@ def test_a_call_knows_only_what_was_given_out_before_it() -> None:
     """
     actions = (Join(1000, "node 1", replica=0), Expire(1000, "node 1", in_s=1, replica=1))
     chronicle = play(Plan(780_714, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+
+
+def test_a_server_stops_although_a_link_that_was_replaced_carries_on() -> None:
+    """It will not hear what becomes of the newer link; it once waited for that for ever."""
+    actions = (
+        Join(1000, "node 1", replica=1),
+        SwitchOff(20_000, "node 1", silently=True),
+        SwitchOn(25_000, "node 1"),
+        RestartServer(25_040, down_s=5, replica=1),
+    )
+    chronicle = play(Plan(1, "10.1.1.1/24", is_shared=True, actions=actions))
     assert judged(chronicle).breaches == []
 
 
