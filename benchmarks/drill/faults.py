@@ -36,7 +36,7 @@ class Fault(NamedTuple):
     is_one_link: bool = False
 
     def machines(self, machine: str) -> tuple[str, ...]:
-        """Of which one may be gone, or cut off."""
+        """This one, or both ends of the link that is cut: either may be the one that is lost."""
         return (machine, _other_end(machine)) if self.is_one_link else (machine,)
 
     def text(self, machine: str, role: str, lasts_s: float) -> str:

@@ -27,7 +27,7 @@ class Before(NamedTuple):
     """What was so when a fault began.
 
     Attributes:
-        machines: of which one may be gone, or cut off.
+        machines: one of which may be gone or cut off.
     """
 
     at_ns: int

@@ -3,9 +3,9 @@
     in touch ──▶ out of touch ──▶ queries are refused ──▶ nodes may leave ──▶ changes are refused
                                   after 2 s               after 4 s           after 12 s
 
-A replica that is cut off cannot know whether the others go on without it. So whoever needs an
-answer waits for as long as an election may take, from the moment when touch was found lost,
-and is refused at once after that.
+A replica that is cut off cannot know whether the others go on without it. A query or a change that
+comes soon after touch was lost waits, for as long as an election may take; later ones are refused
+at once.
 
 Times are those of one's own monotonic clock.
 """

@@ -252,7 +252,7 @@ class Edge:
         record.place = wire.pool = pool
 
     def _vouch(self, wire: WireCall, now_ns: int) -> None:
-        """Have the caller's address not held back, whoever loops there."""
+        """Keep the caller's address from being held back, even if another caller there loops."""
         address = wire.peer().rpartition(":")[0]
         if self._vouched_ns.get(address, 0) <= now_ns:
             if len(self._vouched_ns) >= _MOST_VOUCHED:

@@ -27,9 +27,9 @@ _DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 
 _INSTRUCTION_BYTES: Final = 8
 _FILTER: Final = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
 
-# A `struct linger`: whoever closes the connection, the kernel sends a reset and forgets it. Else it
-# would wait for an acknowledgement, which the filter drops: the caller would hear of the end a
-# minute later or not at all.
+# A `struct linger`: when gRPC or we close the connection, the kernel sends a reset and forgets it.
+# Otherwise it would wait for an acknowledgement, which the filter drops, and the caller would learn
+# of the end a minute later or not at all.
 _RESET: Final = struct.pack("@ii", 1, 0)
 
 

@@ -23,7 +23,7 @@ class Stalls:
 
     A burst of thousands of honest calls waits, too, but its messages come. So a party may have
     some calls without a message, or as many as it has sent messages for within `body_s`. Times are
-    those of `OwnTime`: while a server cannot run, it reads nobody's messages.
+    those of `OwnTime`: a server that cannot run reads no messages, which is not its callers' fault.
 
     Args:
         calls: how many a party may have in any case.

@@ -1,8 +1,8 @@
 """A socket filter for a listening socket: of some addresses it drops most SYNs.
 
-A connection that does not begin costs no handshake, and whoever sent the SYN hears nothing that
-would make it send another at once. Which SYNs pass is left to chance, so that an honest machine
-behind the same address comes in by one that its kernel sends again, some seconds later.
+A connection that does not begin costs no handshake, and its caller gets no answer that would make
+it try again at once. Which SYNs pass is left to chance: the kernel of an honest machine behind
+the same address sends its SYN again, and one of them passes, some seconds later.
 
 The program is classic BPF (linux/filter.h, `struct sock_filter`): code (2) | jt (1) | jf (1) | k
 (4). The kernel runs it on each packet that reaches the listening socket, and on those of
