@@ -232,6 +232,8 @@ def _check(settings: ServerSettings, metrics_listen: str | None) -> None:
         )
     if settings.cluster is not None:
         require_stream_address(settings.cluster)
+    elif "cluster_replicas" in settings.model_fields_set:
+        raise ConfigError("--cluster-replicas: no stream is named; add --cluster or leave this out")
     if settings.tun is TunMode.ON:
         require_tun()
     require_free_ports(settings, metrics_listen)

@@ -82,6 +82,18 @@ def test_a_cluster_that_cannot_be_is_named(
     assert not data.exists() or list(data.iterdir()) == []
 
 
+def test_servers_of_a_stream_need_a_stream(tmp_path: Path) -> None:
+    """By an option and by a file: without --cluster the log would be in the data folder."""
+    file = tmp_path / "server.yaml"
+    file.write_text("mode: server\nserver:\n  clusterReplicas: 3\n")
+    for options in (("--cluster-replicas", "3"), ("--config", str(file))):
+        done = run_program("network-controller", *_SERVE, str(tmp_path / "data"), *options)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "add --cluster or leave this out" in done.stderr
+        assert not (tmp_path / "data").exists()
+
+
 def test_a_server_that_is_killed_goes_on_where_its_stream_is(
     data_dir: Path, nats: NatsServer
 ) -> None:

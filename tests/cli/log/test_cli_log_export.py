@@ -202,9 +202,8 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
         while_it_runs = export(home / "whole", tmp_path / "live.zip", "binary")
         assert LogReader(server.log_dir).last_seq > EVENTS
         assert f"{EVENTS + 1} " in log("show", "--log", while_it_runs)
-    ports = ("--grpc-port", "0", "--bootstrap-port", "0", "--advertise", "127.0.0.1")
-    done = run_program(
-        "network-controller", "serve", "--data-dir", str(home / "slice"), *ports, "--plaintext"
-    )
+    ports = ("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0")
+    words = (*ports, "--metrics-listen", "none", "--advertise", "127.0.0.1", "--plaintext")
+    done = run_program("network-controller", "serve", "--data-dir", str(home / "slice"), *words)
     assert done.returncode == 3
     assert "can only be read" in done.stderr.splitlines()[-1]
