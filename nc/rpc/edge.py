@@ -39,7 +39,7 @@ UNKNOWN_METHOD = "unknown"
 # For so long a call stays allowed between its headers and its message, if nothing has changed.
 _ALLOWED_FOR_NS: Final = 1_000_000_000
 
-# An address is vouched for so often, rather than for each call, which costs more.
+# A connection's address is vouched for so often, rather than for each call, which costs more.
 _VOUCH_EVERY_NS: Final = 1_000_000_000
 _MOST_VOUCHED: Final = 4096
 
@@ -92,7 +92,7 @@ class Edge:
         self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
         self.lines = CallLines(log_calls or partial(log_one_by_one, log))
-        self._vouched_ns: dict[str, int] = {}  # by address, when it is next vouched for
+        self._vouched_ns: dict[str, int] = {}  # by connection, when its address is next vouched for
         self._is_closing = False
 
     def open(self, methods: Methods) -> None:
@@ -253,11 +253,11 @@ class Edge:
 
     def _vouch(self, wire: WireCall, now_ns: int) -> None:
         """Keep the caller's address from being held back, even if another caller there loops."""
-        address = wire.peer().rpartition(":")[0]
-        if self._vouched_ns.get(address, 0) <= now_ns:
+        peer = wire.peer()
+        if self._vouched_ns.get(peer, 0) <= now_ns:
             if len(self._vouched_ns) >= _MOST_VOUCHED:
                 self._vouched_ns.clear()
-            self._vouched_ns[address] = now_ns + _VOUCH_EVERY_NS
+            self._vouched_ns[peer] = now_ns + _VOUCH_EVERY_NS
             wire.vouch()
 
     def _answer_error(self, wire: WireCall, record: Record, error: Exception) -> None:

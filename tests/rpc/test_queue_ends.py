@@ -76,7 +76,7 @@ class Runner:
     """The server as its ports know it, with the queue that gRPC knows."""
 
     def __init__(self, queue: Any, server: QueueServer) -> None:
-        self.queue, self.clock, self.own_time = queue, server.clock, server.own_time
+        self.queue, self.clock = queue, server.clock
         self.to_loop, self.report = server.to_loop, server.report
         self.hang_ups = server.hang_ups
 

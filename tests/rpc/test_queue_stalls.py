@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -125,22 +126,33 @@ def test_own_time_is_what_is_left_without_the_servers_delays(
             expected += max(0, passed - lost)
             looked, waits, blocked_since = bench.now_ns, dict(bench.waits), 0
         assert bench.own.look() == expected
-        since = min(bench.now_ns - looked, own_time._ROUND_NS)
-        assert bench.own.now_ns() == expected + since
 
 
-def test_what_comes_after_a_pause_is_not_due_later_for_it() -> None:
-    """The process goes on with what came meanwhile before it looks at the time."""
-    bench = Bench()
-    limit_ns = 10 * 10**9
-    deadlines = Deadlines[str](limit_ns / 1e9, bench.own.now_ns)
-    bench.now_ns += 3600 * 10**9
-    deadlines.start("came meanwhile")
-    bench.own.look()
-    deadlines.start("comes later")
-    bench.now_ns += limit_ns + 2 * own_time._ROUND_NS
-    bench.own.idle_ns += limit_ns + 2 * own_time._ROUND_NS
-    assert list(deadlines.overdue(bench.now_ns - 3600 * 10**9)) == ["came meanwhile", "comes later"]
+LIMIT_NS = 10**9
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(("start", "stop", "look")), st.integers(0, 3), SPANS)),
+)
+def test_what_is_awaited_for_too_long_is_overdue_once(steps: list[tuple[str, int, int]]) -> None:
+    """Its time begins with the first look after it; the oldest comes first."""
+    deadlines = Deadlines[int](LIMIT_NS / 1e9)
+    due_ns: dict[int, float] = {}
+    now_ns = 0
+    for step, awaited, passed_ns in steps:
+        now_ns += passed_ns
+        if step == "start" and awaited not in due_ns:
+            deadlines.start(awaited)
+            due_ns[awaited] = inf
+        elif step == "stop":
+            deadlines.stop(awaited)
+            due_ns.pop(awaited, None)
+        elif step == "look":
+            due_ns = {each: min(due, now_ns + LIMIT_NS) for each, due in due_ns.items()}
+            expected = [each for each, due in due_ns.items() if due <= now_ns]
+            assert list(deadlines.overdue(now_ns)) == expected
+            due_ns = {each: due for each, due in due_ns.items() if due > now_ns}
+        assert list(deadlines) == list(due_ns)
 
 
 def test_the_kernel_says_how_long_threads_waited_for_a_cpu() -> None:

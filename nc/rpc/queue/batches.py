@@ -16,17 +16,16 @@ class Batches:
 
     def __init__(self) -> None:
         self._has_ended = False
-        self._under_way: set[object] = set()  # an object for each start
+        self._under_way: list[None] = []  # one for each start
 
     def start(self, call: Any, operations: tuple[Any, ...], tag: Callable[[Any], None]) -> None:
         """Start operations of a call, unless `end` was called; `tag` gets their event."""
-        this = object()
-        self._under_way.add(this)  # before the question: `end` waits for it, or the answer is no
+        self._under_way.append(None)  # before the question: `end` waits, or the answer is no
         try:
             if not self._has_ended:
                 call.start_server_batch(operations, tag)
         finally:
-            self._under_way.discard(this)
+            self._under_way.pop()
 
     def end(self) -> None:
         """Start nothing any more; at the return nothing is being started. Takes microseconds."""

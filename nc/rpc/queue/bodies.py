@@ -7,6 +7,7 @@ own party's room alone; parties take turns at what is left of the port's.
 """
 
 from collections import OrderedDict, deque
+from itertools import islice
 from typing import Protocol
 
 
@@ -40,38 +41,44 @@ class Bodies:
 
     def await_turn(self, call: Receiver) -> None:
         """Have the call receive its body, now or once there is room."""
-        if self._waiting or not self._has_room(call.party):
+        if not self._has_room(call.party):
             self._waiting.setdefault(call.party, deque()).append(call)
-            self._start_waiting()
         elif call.start_receiving():
             self._count(call.party)
 
     def release(self, call: Receiver) -> None:
         """Note that the call's body is there, or will not come; others may get its room."""
         party = call.party
+        was_full = self._of_all >= self._for_all
         self._of_all -= 1
         left = self._of_party[party] - 1
         if left:
             self._of_party[party] = left
         else:
             del self._of_party[party]
-        if self._waiting:
+        if was_full:
             self._start_waiting()
+        elif party in self._waiting:  # the others wait for room of their own parties
+            self._start_next_of(party)
 
     def _start_waiting(self) -> None:
         """Start calls that wait, as long as there is room, the parties in turn."""
         while self._of_all < self._for_all:
-            ready = (item for item in self._waiting.items() if self._has_room(item[0]))
-            if (item := next(ready, None)) is None:
+            ready = islice(filter(self._has_room, self._waiting), 1)
+            if not (party := list(ready)):
                 return
-            party, calls = item
-            call = calls.popleft()
-            if calls:
-                self._waiting.move_to_end(party)
-            else:
-                del self._waiting[party]
-            if call.start_receiving():
+            self._start_next_of(*party)
+
+    def _start_next_of(self, party: object) -> None:
+        """Start the first of a party's calls that still makes sense."""
+        calls = self._waiting[party]
+        self._waiting.move_to_end(party)
+        while calls:
+            if calls.popleft().start_receiving():
                 self._count(party)
+                break
+        if not calls:
+            del self._waiting[party]
 
     def _has_room(self, party: object) -> bool:
         return self._of_all < self._for_all and self._of_party.get(party, 0) < self._for_party

@@ -19,21 +19,19 @@ class Messages:
 
     Args:
         limits: of the port.
-        now_ns: see `OwnTime`.
         is_unary: whether a call has just one message.
     """
 
     def __init__(
         self,
         limits: Limits,
-        now_ns: Callable[[], int],
         is_unary: Callable[["ServerCall"], bool],
     ) -> None:
         self._limits = limits
         self._is_unary = is_unary
         self._bodies: dict[object, Bodies] = {}  # by pool
         self._lock = threading.Lock()
-        self._awaited = Deadlines["ServerCall"](limits.body_s, now_ns)
+        self._awaited = Deadlines["ServerCall"](limits.body_s)
         self._stalls = Stalls(limits.awaited, limits.body_s)
         self._stalled: Iterator[ServerCall] = iter(())  # those that are to end
 

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 from nc.clock import Clock
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.hang_up import HangUps
-from nc.rpc.queue.own_time import OwnTime
 
 
 class Gate(Protocol):
@@ -28,7 +27,6 @@ class Runner(Protocol):
     queue: Any
     clock: Clock
     hang_ups: HangUps
-    own_time: OwnTime
 
     def to_loop(self, function: Callable[..., object], *arguments: Any) -> None:
         """Run a function on the event loop."""

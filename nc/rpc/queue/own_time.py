@@ -34,7 +34,7 @@ def cpu_waits_ns() -> dict[str, int]:
 
 
 class OwnTime:
-    """Used in the queue's thread; `now_ns` in any.
+    """Used in the queue's thread.
 
     Args:
         monotonic_ns: see `nc.clock.Clock`.
@@ -56,17 +56,8 @@ class OwnTime:
         self._used_ns = used_ns
         self._lost_ns = 0
         self._looked_ns = monotonic_ns()
-        self._latest_ns = self._looked_ns + _ROUND_NS  # in own time
         self._waits: Mapping[str, int] = waits_ns()
         self._used = self._idle = self.idle_ns = 0
-
-    def now_ns(self) -> int:
-        """Monotonic; what was lost since the last look is still in it, and goes at the next.
-
-        But not more than a round after that look: what is due by this time would be due too late
-        by as long as the process was suspended.
-        """
-        return min(self._monotonic_ns() - self._lost_ns, self._latest_ns)
 
     def begin(self) -> None:
         """The queue's thread begins."""
@@ -86,5 +77,4 @@ class OwnTime:
             self._used, self._idle, self._looked_ns = used, idle, now_ns
             lost_ns = max(waited_ns, blocked_ns, passed_ns - _ROUND_NS, 0)
             self._lost_ns += min(lost_ns, passed_ns)
-            self._latest_ns = now_ns - self._lost_ns + _ROUND_NS
         return self._looked_ns - self._lost_ns

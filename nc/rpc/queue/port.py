@@ -87,14 +87,15 @@ class Port:
         limits: Limits,
     ) -> None:
         self.runner = runner
+        self._queue = runner.queue
         self._routes = routes
         self._gate = gate
         self._limits = limits
         self._calls: set[ServerCall] = set()
         self._unanswered: deque[ServerCall] = deque(maxlen=_UNANSWERED)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._messages = Messages(limits, runner.own_time.now_ns, self._is_unary)
-        self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.own_time.now_ns)
+        self._messages = Messages(limits, self._is_unary)
+        self._awaited_readers = Deadlines[ServerCall](limits.answer_s)
         self._is_started = self._is_accepting = False
         self._batches = Batches()
         self.start_batch = self._batches.start
@@ -120,7 +121,7 @@ class Port:
     def request(self) -> None:
         """Ask gRPC for one more call."""
         if self._is_accepting:
-            queue = self.runner.queue
+            queue = self._queue
             try:  # noqa: SIM105 - for each call, a context manager would cost more than the rest
                 self._server.request_call(queue, queue, self._arrived)
             except ValueError:  # the server shuts down at this moment

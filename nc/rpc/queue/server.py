@@ -66,7 +66,7 @@ class QueueServer:
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
-        self.own_time = OwnTime(clock.monotonic_ns)
+        self._own_time = OwnTime(clock.monotonic_ns)
         self.report = report
         self._between_calls = between_calls
         self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not
@@ -184,12 +184,12 @@ class QueueServer:
     def _poll(self) -> None:
         """Wait for gRPC; the queue's thread."""
         try:
-            self.own_time.begin()
+            self._own_time.begin()
             sweep_s = _SWEEP_S
             while not self._is_over(sweep_s):
                 self._soon_s = 0.0
                 self._between_calls()
-                now_ns = self.own_time.look()
+                now_ns = self._own_time.look()
                 has_more = [port.sweep(now_ns) for port in self._ports]
                 sweep_s = 0.0 if any(has_more) else _SWEEP_S
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like: it ends the server
@@ -202,7 +202,7 @@ class QueueServer:
     def _is_over(self, sweep_s: float) -> bool:
         """Handle events until it is time to sweep; whether the queue has ended."""
         deadline = self.clock.now_ns() / 1e9 + sweep_s
-        event, monotonic_ns, own_time = None, self.clock.monotonic_ns, self.own_time
+        event, monotonic_ns, own_time = None, self.clock.monotonic_ns, self._own_time
         for _ in range(_SWEEP_EVENTS):
             # An event that is still referred to keeps its call alive, and gRPC's shutdown waiting.
             del event
