@@ -158,12 +158,13 @@ class Controller:
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
         """
-        if request.token == SERVER_NODE_TOKEN:
+        token = request.token
+        if token == SERVER_NODE_TOKEN:
             return _conn_state(ConnectionState.CONNECTED.name, self._endpoints().overlay_address)
         state = self._replica.state
-        node_id = self._live_node(request.token, state, call)
+        node_id = self._live_node(token, state, call)
         link = link_of(state.links, node_id).state
-        return _conn_state(link.name, state.addresses.address_of(node_id))
+        return _conn_state(link._name_, state.addresses.address_of(node_id))
 
     def get_registered_ip(self, request: pb.GetRegistedIpRequest, call: Call) -> bytes:
         """The address that a node holds.
