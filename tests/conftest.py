@@ -12,11 +12,13 @@ from hypothesis import settings
 from tests.support.long_files import place
 from tests.support.module_folders import pytest_fixture_post_finalizer, pytest_fixture_setup
 from tests.support.nats_servers import NatsServer, nats_server
+from tests.support.short_segments import shorten_segments
 from tests.support.unsynced import skip_syncs
 
 __all__ = ["pytest_fixture_post_finalizer", "pytest_fixture_setup"]  # hooks
 
 skip_syncs()
+shorten_segments()
 # No deadline: a busy machine is not a failure. Each run draws other examples, so that many runs of
 # few find what one run of many does.
 settings.register_profile("short", deadline=None, max_examples=50)
@@ -48,7 +50,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """A data folder that is gone after the test: a log preallocates 64 MiB."""
+    """A data folder that is gone after the test: a log preallocates 4 MiB."""
     path = tmp_path / "data"
     yield path
     shutil.rmtree(path, ignore_errors=True)

@@ -1,6 +1,6 @@
 """The folders that a module's fixture made go with it, as a passed test's own folder does.
 
-pytest would keep them until the end of the run, and a log's takes 64 MiB. If a test failed
+pytest would keep them until the end of the run, and a log's takes 4 MiB. If a test failed
 meanwhile they stay, to be looked at.
 """
 

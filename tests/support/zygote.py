@@ -33,6 +33,7 @@ from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
 from tests.support import forked_program
 from tests.support.forked_popen import ForkedPopen
+from tests.support.short_segments import shorten_segments
 from tests.support.unsynced import skip_syncs
 
 PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
@@ -57,6 +58,7 @@ def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
     if "--no-sync" in sys.argv:  # benchmarks measure what a disk takes
         skip_syncs()
+        shorten_segments()
     _load()
     gc.freeze()  # so that no collection writes to what is shared
     _serve(requests)
