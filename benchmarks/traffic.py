@@ -169,14 +169,9 @@ def measure(lab: Lab, overlay: Overlay, seconds: float) -> Iterator[tuple[str, f
     for name, place in (("server", "server"), ("node", "b")):
         with lab.running(place, "iperf3", "-s", "-B", addresses[place]):
             patiently(lambda place=place: _listens(lab, place), "iperf3")  # type: ignore[misc]
-            client = [
-                "iperf3",
-                "-J",
-                "-c",
-                addresses[place],
-                "-t",
-                str(max(1, round(seconds))),
-            ]  # 0 is no end
+            # It takes whole seconds, and 0 is no end.
+            amount = ["-t", str(round(seconds))] if seconds >= 1 else ["-n", "1M"]
+            client = ["iperf3", "-J", "-c", addresses[place], *amount]
             with _calls(lab, overlay, seconds) as waits_ms:
                 sent = json.loads(lab.run("a", *client))["end"]["sum_received"]
             if waits_ms:

@@ -14,7 +14,7 @@ from tests.support.programs import run_script
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 SMALL = {
-    "admin": ("--nodes=20", "--events=50", "--seconds=0.2", "--watches=2", "--rate=50"),
+    "admin": ("--nodes=20", "--events=20", "--seconds=0.1", "--watches=2", "--rate=50"),
     "appends": ("--rounds=1", "--seconds=0.05", "--folder=."),
     "hostile": (
         *("--seconds=0.1", "--settle=0", "--only"),

@@ -11,12 +11,15 @@ from tests.support.forked_program import exit_code, fork, is_script
 
 
 class ForkedPopen(subprocess.Popen[Any]):
-    """What starts no Python program of ours is as ever."""
+    """What starts no Python program of ours, in a network namespace or not, is as ever."""
 
     _ended = -1  # gives the exit code at its end
 
     def _execute_child(self, args: Any, *others: Any) -> None:
         words = [] if isinstance(args, str) else [os.fspath(word) for word in args]
+        namespace = ""
+        if words[:3] == ["ip", "netns", "exec"]:
+            namespace, *words = words[3:]
         if not (is_script(words) or _is_program(words)):
             super()._execute_child(args, *others)  # type: ignore[misc]
             return
@@ -25,7 +28,7 @@ class ForkedPopen(subprocess.Popen[Any]):
         given = (pipes[0], pipes[3], pipes[5])
         descriptors = [number if fd == -1 else fd for number, fd in enumerate(given)]
         try:
-            self.pid, self._ended = fork(words, descriptors, environment, folder)
+            self.pid, self._ended = fork(words, descriptors, environment, folder, namespace)
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
