@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +18,7 @@ from nc.cli.check.report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, 
 from nc.errors import UNREACHABLE
 from nc.testing import LAWS, InProcess
 from nc.testing.search import Report, search
+from tests.support.forked_popen import ForkedPopen
 from tests.support.programs import BIN, Run, run_here
 from tests.support.server_process import PATIENCE_S, ServerProcess
 from tests.testing.planted_bugs import BUGS
@@ -120,13 +122,13 @@ def test_a_search_that_is_told_to_end_leaves_no_server(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_process_is_searched_and_cleaned_up(tmp_path: Path) -> None:
+def test_a_server_process_is_searched_and_cleaned_up(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It passes, with links of its nodes, and leaves nothing."""
-    command = [str(BIN / "network-controller"), "check", "--target", "process", "--examples", "1"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        command, env=environment, check=False, capture_output=True, text=True, timeout=120
-    )
+    monkeypatch.setattr(subprocess, "Popen", ForkedPopen)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    done = run("network-controller", "check", "--target", "process", "--examples", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 trials" in done.stdout
     assert list(tmp_path.iterdir()) == []

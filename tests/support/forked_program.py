@@ -18,6 +18,7 @@ from tests.support.unsynced import are_syncs_skipped
 
 _ZYGOTE: Final = Path(__file__).with_name("zygote.py")
 _LOCK: Final = threading.Lock()  # one request at a time
+_Popen: Final = subprocess.Popen  # whatever is forked instead of being started
 
 
 _ASKED: Final[list[socket.socket]] = []  # the zygote's socket, once there is one
@@ -39,7 +40,7 @@ def _started() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         number = theirs.fileno()
-        zygote = subprocess.Popen(
+        zygote = _Popen(
             [sys.executable, _ZYGOTE, str(number), *(["--no-sync"] * are_syncs_skipped())],
             pass_fds=[number],
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@
 which law.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -30,6 +31,7 @@ from nc.testing import (
 )
 from nc.testing.search import Trial, Trials, search
 from nc.testing.targets import link_end, links
+from tests.support.forked_popen import ForkedPopen
 from tests.testing.broken_server import BUGS
 
 BROKEN_SERVER = Path(__file__).with_name("broken_server.py")
@@ -76,10 +78,11 @@ FOUND_BY = {
 
 @contextmanager
 def server(bug: str = "") -> Iterator[ServerProcess]:
-    """A server process, as it is or with a bug."""
+    """A server process, forked at each start, as it is or with a bug."""
     broken = (sys.executable, str(BROKEN_SERVER), bug, "serve")
     target = ServerProcess(broken) if bug else ServerProcess()
     with pytest.MonkeyPatch.context() as patch, closing(target):
+        patch.setattr(subprocess, "Popen", ForkedPopen)
         for module in (link_end, links) if bug else ():
             patch.setattr(module, "PATIENCE_S", 3.0)  # for what will never come
         yield target

@@ -1,5 +1,6 @@
 """Every target keeps every law, and is left as it was; the same seed is the same search."""
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,14 +20,17 @@ from nc.testing import (
     Unregister,
 )
 from nc.testing.search import Trial, Trials, search
+from tests.support.forked_popen import ForkedPopen
 
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[ServerProcess]:
-    """A real server that is killed now and then."""
-    target = ServerProcess()
-    yield target
-    target.close()
+    """A real server that is killed now and then, and forked at each start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", ForkedPopen)
+        target = ServerProcess()
+        yield target
+        target.close()
 
 
 IN_PROCESS = {
