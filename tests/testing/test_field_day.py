@@ -28,8 +28,8 @@ from tests.testing.planted_field_bugs import FIELD_BUGS
 # The planted bugs that the default suite looks for; the others take longer to find.
 IN_SHORT = {"an agent gives up when its clock is ahead", "an agent crashes without its folder"}
 
-SHORT_DAY = 3  # its number; of few others the first hours have something for each law
-SHORT_DAY_S = 9 * 3600
+SHORT_DAY = 10  # its number; of few others the first hours have something for each law
+SHORT_DAY_S = 4 * 3600
 PARTS = ((0, 3 * 3600), *((day, 6 * 3600) for day in range(4)))  # in which a bug is looked for
 LONG_SEARCH = 20  # days
 
