@@ -47,7 +47,8 @@ def choose(tab: Tab, text: str) -> None:
 
 
 def closed(tab: Tab) -> None:
-    wait_for(tab, "!document.getElementById('dialog').open")
+    """Wait until it is closed and emptied, which is a moment later: the next one's fields stay."""
+    wait_for(tab, "!document.querySelector('#dialog[open], #dialog > *')")
 
 
 def test_rename(live: LiveConsole, tab: Tab, node: Node) -> None:
