@@ -22,7 +22,7 @@ shorten_segments()
 # No deadline: a busy machine is not a failure. Each run draws other examples, so that many runs of
 # few find what one run of many does.
 settings.register_profile("short", deadline=None, max_examples=50)
-settings.register_profile("long", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=200)
 settings.load_profile("short")
 
 # Where tests are run in the background, shells have Ctrl-C ignored, and programs inherit that.
@@ -39,11 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place(item.path))
 
 
+def pytest_collection() -> None:
+    """No garbage is collected while all modules are loaded, since hardly any is made."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """No garbage collection looks again at what is loaded by now, hundreds of thousands of objects.
 
     Some tests ask for one, and it took them a third of a second.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
 

@@ -262,4 +262,4 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
 
 TestAgainstPlainModel = AgainstPlainModel.TestCase
-TestAgainstPlainModel.settings = settings(max_examples=120, stateful_step_count=50)
+TestAgainstPlainModel.settings = settings(stateful_step_count=50)

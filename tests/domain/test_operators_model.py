@@ -296,4 +296,4 @@ def certificate(serial: str) -> Certificate:
 
 
 TestOperators = Operators.TestCase
-TestOperators.settings = settings(max_examples=60, stateful_step_count=40)
+TestOperators.settings = settings(stateful_step_count=40)

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import eventlog
@@ -113,7 +113,6 @@ def steps(records: list[Record], disk: SimulatedDisk) -> Iterator[int]:
     yield len(records)
 
 
-@settings(max_examples=60, deadline=None)
 @given(at=st.integers(1, 130), seed=st.integers(0, 2**32), keep=st.sampled_from([0, 0.5, 1]))
 def test_after_a_power_failure_a_copy_can_be_continued(
     records: list[Record], at: int, seed: int, keep: float

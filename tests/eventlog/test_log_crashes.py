@@ -119,7 +119,7 @@ class CrashingLog(RuleBasedStateMachine):
 
 
 TestCrashingLog = CrashingLog.TestCase
-TestCrashingLog.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestCrashingLog.settings = settings(stateful_step_count=25)
 
 
 @pytest.mark.parametrize("keep", KEPT[1:-1])

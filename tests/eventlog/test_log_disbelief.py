@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogReader
@@ -87,7 +87,6 @@ def test_a_record_cut_anywhere_is_kept_aside(tmp_path: Path, small: bytes) -> No
         log.close()
 
 
-@settings(max_examples=120, deadline=None)
 @given(
     which=st.sampled_from([1, 4, 7]),
     offset=st.integers(0, SEGMENT - 1),

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog import LogLocked, LogUnavailable
@@ -88,7 +88,6 @@ DAMAGE = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     damages=st.lists(st.tuples(st.sampled_from([*SEGMENTS, *SNAPSHOTS]), DAMAGE), max_size=3),
     has_snapshots=st.booleans(),

@@ -17,7 +17,7 @@ FUZZ = settings(
 
 
 @pytest.mark.parametrize("path", METHODS)
-@settings(FUZZ, max_examples=60)
+@FUZZ
 @given(data=MESSAGES)
 @example(data=b"")
 @example(data=nested(20_000))
@@ -35,7 +35,7 @@ def test_no_bytes_harm_a_method(path: str, secure: Watched, plain: Watched, data
             }
 
 
-@settings(FUZZ, max_examples=100)
+@FUZZ
 @given(path=st.sampled_from(METHODS), metadata=METADATA)
 def test_no_metadata_harms_a_call(
     secure: Watched, path: str, metadata: list[tuple[str, str | bytes]]
@@ -53,7 +53,7 @@ def test_no_metadata_harms_a_call(
     assert " " not in ids[0]
 
 
-@settings(FUZZ, max_examples=60)
+@FUZZ
 @given(path=st.from_regex(r"/?[!-~]{0,60}", fullmatch=True).filter(lambda p: p not in METHODS))
 @example(path="")
 @example(path="/")

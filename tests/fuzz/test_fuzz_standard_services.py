@@ -19,7 +19,6 @@ HEALTH = "/grpc.health.v1.Health/"
 FUZZ = settings(
     deadline=None,
     print_blob=True,
-    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -51,7 +50,7 @@ def test_watching_nonsense_is_a_status(secure: Watched) -> None:
 
 
 @pytest.mark.parametrize("path", REFLECTION)
-@settings(FUZZ, max_examples=60)
+@FUZZ
 @given(messages=st.lists(MESSAGES, max_size=4))
 @example(messages=[b"\xff\xff"])
 @example(messages=[delimited(7, b""), b"\xff\xff", delimited(7, b"")])

@@ -48,7 +48,6 @@ def folded(events: list[Recorded], seq: int) -> State:
     return state_at(events, seq)
 
 
-@settings(max_examples=60)
 @given(batches, pauses, st.booleans(), st.lists(st.integers(0, 30), min_size=1, max_size=3))
 def test_states_are_folds_wherever_the_folding_began(
     records: list[Entries], rests: list[bool], keeps: bool, places: list[int]

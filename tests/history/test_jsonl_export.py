@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog import Record
@@ -13,7 +13,6 @@ from nc.history.fields import json_fields
 from tests.support.sliced_log import Entries, batches
 
 
-@settings(max_examples=60)
 @given(batches, st.integers(1, 2**40), st.sets(st.integers(0, 5)))
 def test_a_line_is_what_show_prints_and_where_it_came_in(
     history: list[Entries], first_seq: int, left_out: set[int]

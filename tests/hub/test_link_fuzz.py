@@ -30,7 +30,6 @@ from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 FUZZ = settings(
     deadline=None,
     print_blob=True,
-    max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

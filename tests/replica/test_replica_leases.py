@@ -257,9 +257,7 @@ class Leases(RuleBasedStateMachine):
 
 def test_leases() -> None:
     """A search."""
-    run_state_machine_as_test(
-        Leases, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(Leases, settings=settings(stateful_step_count=40))
 
 
 def test_silence_is_counted_in_looks() -> None:
