@@ -1,5 +1,6 @@
 """nc.admin.v1.Administrators and Server over real TLS."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -30,14 +31,18 @@ def request_for(key: Key) -> str:
 
 
 @pytest.mark.parametrize(
-    "key",
-    [ec.generate_private_key(ec.SECP384R1()), rsa.generate_private_key(65537, 2048)],
+    "new_key",
+    [
+        lambda: ec.generate_private_key(ec.SECP384R1()),
+        lambda: rsa.generate_private_key(65537, 2048),
+    ],
     ids=["EC", "RSA"],
 )
 async def test_a_certificate_is_issued_for_a_key_that_stays_with_its_owner(
-    data_dir: Path, key: Key
+    data_dir: Path, new_key: Callable[[], Key]
 ) -> None:
     """Only the request's key counts: name and role are those of the call."""
+    key = new_key()
     async with running(data_dir) as server, operator(server) as admin:
         answer = await admin.call(
             "Administrators/Issue",
