@@ -37,9 +37,7 @@ test-long *args:
 
 # Build the documentation as a site in build/site; a dead link ends it.
 docs:
-    test -x build/docs/bin/pip || python3 -m venv build/docs
-    build/docs/bin/pip install --quiet --constraint constraints.txt $({{python}} -c \
-        'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+    .ci/docs-environment
     NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
 
 # Search for a history that breaks a law of the server.
