@@ -139,6 +139,7 @@ def test_what_is_awaited_for_too_long_is_overdue_once(steps: list[tuple[str, int
     started_ns: dict[int, int] = {}
     due_ns: dict[int, float] = {}
     now_ns = looked_ns = 1
+    assert not list(deadlines.overdue(looked_ns))
     for step, awaited, passed_ns in steps:
         now_ns += passed_ns
         match step:
