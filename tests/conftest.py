@@ -70,6 +70,7 @@ def forgotten_sockets() -> Iterator[None]:
     """
     yield
     gc.collect()
+    gc.freeze()  # the next time nobody looks again at what is left: that took a third of a second
 
 
 @pytest.fixture(scope="module")
