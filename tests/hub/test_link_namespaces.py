@@ -13,7 +13,7 @@ from benchmarks.lab import Lab, patiently
 from nc.errors import UNREGISTERED
 from tests.support.namespaces import pings, reaches, require_namespaces, transfer
 from tests.support.overlay import AS_A_SERVICE, MACHINES, NODES, SERVER, Overlay
-from tests.support.programs import BIN
+from tests.support.programs import run_program
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,9 @@ def test_the_control_port_is_reached_through_the_overlay(overlay: Overlay) -> No
         ("cacert", "ca.pem"), ("cert", "client.pem"), ("key", "client-key.pem"),
     )]  # fmt: skip
     asked = ("check-conn-state", "--node-token", overlay.token("a"))
-    said = overlay.lab.run("a", BIN / "ncadm", "--ip", SERVER, *files, *asked)
-    assert said == f"state: CONNECTED\naddress: {overlay.address('a')}\n"
+    namespace = overlay.lab.namespace("a")
+    done = run_program("ncadm", "--ip", SERVER, *files, *asked, namespace=namespace)
+    assert done.stdout == f"state: CONNECTED\naddress: {overlay.address('a')}\n"
 
 
 def test_an_unregistered_node_is_cut_off_and_nobody_else_notices(overlay: Overlay) -> None:

@@ -3,16 +3,14 @@
 import contextlib
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
-from subprocess import PIPE
 
 import pytest
 
 from benchmarks.lab import Lab, patiently
 from tests.support.namespaces import pings, reaches, require_namespaces
 from tests.support.overlay import MACHINES, SERVER, Overlay
-from tests.support.programs import BIN, run_program
+from tests.support.programs import run_program
 
 NAME = "nc.example.com"
 SERVICE = "192.168.88.1"  # an address of the server's machine that is not its overlay address
@@ -184,14 +182,12 @@ def test_a_server_on_a_lan_that_is_the_overlay_keeps_its_lan(overlay: Overlay) -
     """`--tun on` is refused, and names the choice; no address of the LAN is advertised either."""
     lab = overlay.lab
     lab.run("elsewhere", "ip", "addr", "add", "10.1.1.60/24", "dev", "eth0")
-    serve = (BIN / "network-controller", "serve", "--data-dir", str(overlay.home / "other"))
+    serve = ("network-controller", "serve", "--data-dir", str(overlay.home / "other"))
     for arguments, says in (
         (("--advertise", MACHINES["elsewhere"], "--tun", "on"), "overlaps the network of eth0"),
         (("--advertise", "10.1.1.60"), "10.1.1.60 is in the overlay"),
     ):
-        ended = subprocess.run(
-            lab.command("elsewhere", *serve, *arguments), check=False, stderr=PIPE, text=True
-        )
+        ended = run_program(*serve, *arguments, namespace=lab.namespace("elsewhere"))
         assert ended.returncode != 0
         assert says in ended.stderr
         assert "--network-addr" in ended.stderr

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.lab import Lab
 from tests.support import plain_link_server
 from tests.support.agent_process import AgentProcess
+from tests.support.forked_popen import ForkedPopen
 from tests.support.namespaces import reaches, require_namespaces, transfer
 from tests.support.node_certificates import network_folder, node_folder
 from tests.support.server_process import PROGRAM
@@ -32,7 +33,7 @@ class Field:
         lab.run("server", "ip", "addr", "add", f"{SERVER}/32", "dev", "lo")
         folder = network_folder(home / "server", SERVER)
         program = (sys.executable, plain_link_server.__file__, str(PORT), str(home / "server"))
-        self._server = subprocess.Popen(lab.command("server", *program), stdout=subprocess.PIPE)
+        self._server = ForkedPopen(lab.command("server", *program), stdout=subprocess.PIPE)
         assert self._server.stdout is not None
         assert self._server.stdout.readline() == b"ready\n"
         for name, redirect in (("a", "true"), ("b", "false")):

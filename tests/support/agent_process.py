@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.forked_popen import ForkedPopen
 from tests.support.forked_program import ForkedProgram
 from tests.support.server_process import PATIENCE_S, PROGRAM, parse
 
@@ -44,7 +45,7 @@ class AgentProcess:
                 namespace=namespace,
             )
         else:
-            self._process = subprocess.Popen(
+            self._process = ForkedPopen(
                 whole,
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
