@@ -32,7 +32,7 @@ def nothing_idle() -> Reclaim:
     return Reclaim(0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     steps=st.lists(
         st.tuples(nodes, anything, st.frozensets(anything, max_size=3), st.booleans()), max_size=60

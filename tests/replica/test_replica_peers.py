@@ -159,7 +159,7 @@ replica_numbers = st.integers(0, 1)
 schedules = st.lists(st.tuples(replica_numbers, st.none() | commands | commands), max_size=40)
 
 
-@settings(max_examples=300)
+@settings(max_examples=2 * settings().max_examples)  # interleavings are many
 @given(schedules)
 def test_any_interleaving_is_a_serial_history(
     schedule: list[tuple[int, Command | None]],
