@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from nc.cli.event_loop import run_async
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_in
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
 from nc.cli.options import Output, OutputOption
-from nc.cli.stream_address import stream_address
+from nc.cli.stream_address import stream_address, stream_in
 from nc.text import printable
 
 
 def move(
     to: Annotated[
-        Path,
+        str,
         typer.Option(
             metavar="PLACE",
             help="Where the log goes: the stream of a cluster (nats://HOST,…/STREAM?monitor=PORT), "
             "or a folder.",
+            path_type=str,  # as typed: a path has no second slash
         ),
     ],
     data_dir: DataDirOption = None,
@@ -53,8 +54,9 @@ def move(
             head = run_async(moving)
         left, now = str(folder), str(address)
     else:
-        head = run_async(to_folder(address, to, str(to.absolute())))
-        left, now = str(address), str(to)
+        folder = Path(to)
+        head = run_async(to_folder(address, folder, str(folder.absolute())))
+        left, now = str(address), str(folder)
     if output is Output.JSON:
         typer.echo(json.dumps({"from": left, "to": now, "head": head.hex()}))
     else:

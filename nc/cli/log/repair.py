@@ -17,8 +17,9 @@ from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_in
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
 from nc.cli.options import Output, OutputOption
+from nc.cli.stream_address import stream_address, stream_in
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
@@ -80,9 +81,10 @@ def repair(
         typer.echo(f"repaired: event {done['seq']} says so; the originals are in {kept}")
 
 
-def _folder(data_dir: Path | None, log: Path | None) -> Path:
+def _folder(data_dir: Path | None, log: str | None) -> Path:
     if (address := stream_in(log)) is not None:
-        raise OperationFailed(f"{address} is a stream: put it back from a replica's copy")
+        stream = stream_address("--log", address)
+        raise OperationFailed(f"{stream} is a stream: put it back from a replica's copy")
     folder = log_path(data_dir, log)
     if folder.is_file():
         raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")

@@ -162,6 +162,11 @@ _NOBODY = "nats://127.0.1.1:1/L"
         (["verify", "--log", _NOBODY], 4, "no server of NATS answers"),
         (["move", "--log", _NOBODY, "--to", "/a"], 4, "no server of NATS answers"),
         (["repair", "--log", _NOBODY], 1, "is a stream"),
+        (["repair", "--log", "nats://user:word@h/L"], 2, "name a creds file"),
+        (["move", "--log", "/a", "--to", "nats:///L"], 2, "it names no host; expected nats://HOST"),
+        (["show", "--log", "nats://[h/L"], 2, "its hosts cannot be read"),
+        (["show", "--log", "nats:/h/L"], 2, "address nats:/h/L: it names no host"),
+        (["show", "--log", "http://h/L"], 2, "no nats:// or tls:// at its beginning"),
         (["move", "--log", "/a", "--to", "/b"], 2, "name a stream"),
     ],
 )
@@ -171,3 +176,20 @@ def test_what_is_wrong_is_said(arguments: list[str], code: int, message: str, ru
     assert done.returncode == code
     assert message in done.stderr
     assert "word" not in done.stderr.replace("password", "")
+    assert "Traceback" not in done.stderr
+
+
+_OTHERS = [
+    ["export", "--format", "jsonl", "--out", "-"],
+    ["repair"],
+    ["show", "--follow"],
+    ["move", "--to", "/a"],
+]
+
+
+@pytest.mark.parametrize("command", [*READING, *_OTHERS], ids=" ".join)
+def test_an_address_is_read_as_it_was_typed(command: list[str], run: Run) -> None:
+    """No command reads it as a path, whose slashes are one: the stream is not taken for a host."""
+    done = run("network-controller", "log", *command, "--log", "nats:///x")
+    assert done.returncode == 2
+    assert "--log: address nats:///x: it names no host; expected nats://HOST" in done.stderr
