@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nats.aio.client import Client
-
 import eventlog
 from eventlog.api import Record
 from eventlog.copies import mark_as_copy, unmark
@@ -21,7 +19,7 @@ from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream import JetStreamLog, StreamAddress, StreamMissing, make
 from eventlog.jetstream import open as open_stream
-from eventlog.jetstream.connection import FAILURES, connect, disconnect, unanswered
+from eventlog.jetstream.connection import FAILURES, Connection, connect, disconnect, unanswered
 from eventlog.jetstream.messages import Codec, End, fetch, subject_of
 from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_of
 from eventlog.jetstream.stream import open_stream as stream_id
@@ -86,7 +84,7 @@ async def to_stream(
 
 
 async def _send(
-    client: Client, address: StreamAddress, data: bytes, record: Record, after: int
+    client: Connection, address: StreamAddress, data: bytes, record: Record, after: int
 ) -> None:
     """Publish a record until it is in its place."""
     headers = {
@@ -117,7 +115,7 @@ async def _send(
     raise LogBusy(str(address), problem)
 
 
-async def _chain_at(client: Client, address: StreamAddress, seq: int) -> bytes | None:
+async def _chain_at(client: Connection, address: StreamAddress, seq: int) -> bytes | None:
     """The chain hash of the record in a place; None: there may be none yet."""
     try:
         found = await fetch(client, address.stream, seq, batch=1)
@@ -141,7 +139,7 @@ async def _compare(
             for _, data in found:
                 _, end = codec.decode(end, data)
     except FAILURES as error:
-        raise unanswered(str(address), "it cannot be read", error) from error
+        raise unanswered(client, address, "it cannot be read", error) from error
     finally:
         await disconnect(client)
     if end != (messages, last_seq, head):
@@ -199,7 +197,7 @@ async def _read_all(log: JetStreamLog) -> None:
         try:
             info = await log.client.jetstream(timeout=_ANSWER_S).stream_info(name)
         except FAILURES as error:
-            raise unanswered(str(log.address), "no leader answers", error) from error
+            raise unanswered(log.client, log.address, "no leader answers", error) from error
         await log.catch_up()
         if log.records >= info.state.last_seq:
             return

@@ -10,12 +10,11 @@ import re
 from enum import Enum, auto
 from typing import Any, Final
 
-from nats.aio.client import Client
-
 from eventlog.api import Record
-from eventlog.errors import LogBusy, LogFull, LogRewound
+from eventlog.errors import LogBusy, LogFull, LogRewound, LogUnavailable
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.causes import not_permitted
+from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
@@ -53,13 +52,14 @@ class Pending:
 
 
 async def publish(
-    client: Client, address: StreamAddress, tail: Tail, pending: Pending, busy_after_s: float
+    client: Connection, address: StreamAddress, tail: Tail, pending: Pending, busy_after_s: float
 ) -> Outcome:
     """Publish until the outcome is known; the tail has passed the place then.
 
     Raises:
         LogBusy: it is not known after `busy_after_s`.
         LogFull: there is no room; nothing was written.
+        LogUnavailable: this user may not publish.
         LogRewound: the stream has lost records.
     """
     name, loop = str(address), asyncio.get_running_loop()
@@ -73,6 +73,8 @@ async def publish(
             return Outcome.APPENDED
         code, why = (error or {}).get("err_code"), (error or {}).get("description", "no answer")
         waited_s = loop.time() - begun_s
+        if not answer and client.denied:
+            raise LogUnavailable(name, not_permitted(address.stream, client.denied))
         if code == _WRONG_LAST_SEQUENCE:
             last = int(found[1]) if (found := _LAST.search(why)) else pending.after
             if last > pending.after:
@@ -88,13 +90,14 @@ async def publish(
         await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
+async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, Any]:
     """What a server answers; {} if none does."""
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(pending.after),
         "Nats-Expected-Stream": stream,
     }
+    client.denied = ""
     try:
         # without the client's own timeout, by which Python 3.11 may lose a cancellation
         async with asyncio.timeout(TRY_S):
@@ -105,7 +108,8 @@ async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
                 headers=headers,
             )
     except TimeoutError:
-        await client.force_reconnect()  # the server may be cut off, and not know it
+        if not client.denied:
+            await client.force_reconnect()  # the server may be cut off, and not know it
         return {}
     except FAILURES:
         return {}

@@ -179,6 +179,21 @@ def test_what_is_wrong_is_said(arguments: list[str], code: int, message: str, ru
     assert "Traceback" not in done.stderr
 
 
+def test_a_server_without_jetstream_is_asked_for_it(run: Run, tmp_path: Path) -> None:
+    """It has answered, so that nobody has to look at the network, or to try again."""
+    with nats_server(tmp_path / "nats", has_jetstream=False) as other:
+        address = address_of(other, stream="L")
+        ports = [f"--{each}-port=0" for each in ("grpc", "bootstrap", "link")]
+        data = ("--data-dir", str(tmp_path / "data"), "--metrics-listen", "none", *ports)
+        for command in (
+            ("log", "show", "--log", address),
+            ("serve", "--cluster", address, "--advertise", "127.0.0.1", *data),
+        ):
+            done = run("network-controller", *command)
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+            assert "has no JetStream: add jetstream" in done.stderr
+
+
 _OTHERS = [
     ["export", "--format", "jsonl", "--out", "-"],
     ["repair"],
