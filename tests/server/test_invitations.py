@@ -14,10 +14,13 @@ from nc.cli.newcomer import NoReplicaReached, NotInvited, ReplicaInvitation, bec
 from nc.client.channel import BOOTSTRAP_PORT, Channel
 from nc.client.errors import FailedPrecondition
 from nc.data_folder import DataFolder, DataFolderError
+from nc.domain.leadership import LoseReplica
+from nc.domain.replicas import StartReplica
 from nc.errors import UNREACHABLE, USAGE, ConfigError, OperatorError
 from nc.pb.admin.v1 import replicas_pb2 as pb
 from nc.pb.replica.v1.joining_pb2 import RedeemInvitationRequest
 from nc.replica.errors import Removed
+from nc.replica.replica import Origin
 from nc.replica_secrets import NATS_FILES
 from nc.secrets import SystemSecrets
 from nc.server import newcomer
@@ -136,6 +139,9 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
                 b, there
             ).invite()  # a follower invites, and the leader records it
             await Cluster(b, there).join(tmp_path / "c", third)
+        (left,) = (e for e in (await a.admin.call("Replicas/List")).replicas if e.id == name)
+        assert (left.state, left.lost) == (pb.REPLICA_STATE_STOPPED, False)
+        assert left.ended_ms >= left.since_ms > 0
         (used, _) = (await a.admin.call("Replicas/List", all=True)).invitations[::-1]
         assert (used.replica_id, used.peer_address) == (name, LOOPBACK)
         secrets = [invitation.code.encode(), third.code.encode(), *contents(data_dir).values()]
@@ -235,6 +241,17 @@ async def test_a_removed_server_ends_and_starts_no_more(
                 pass
         assert name not in {e.id for e in (await a.admin.call("Replicas/List")).replicas}
         assert name in {e.id for e in (await a.admin.call("Replicas/List", all=True)).replicas}
+
+
+async def test_a_server_that_was_lost_is_listed_as_lost(data_dir: Path) -> None:
+    """Since when, too; clients that do not know the word see one that is stopped, as before."""
+    async with running(data_dir) as server, operator(server) as caller:
+        start = StartReplica("c", "1", "10.1.1.1/24", session="of c")
+        for command in (start, LoseReplica("of c")):
+            await server.replica.submit(command, Origin("system", "test", "r"))
+        (lost,) = (e for e in (await caller.call("Replicas/List")).replicas if e.id == "c")
+        assert (lost.state, lost.lost) == (pb.REPLICA_STATE_STOPPED, True)
+        assert lost.ended_ms >= lost.since_ms > 0
 
 
 async def test_a_server_that_has_nothing_to_share_invites_nobody(data_dir: Path) -> None:
