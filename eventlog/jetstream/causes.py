@@ -161,7 +161,10 @@ def unanswered(
     if isinstance(error, nats.js.errors.ServiceUnavailableError):  # no majority
         return LogUnreachable(name, f"{what}: {why}")
     if error.err_code in (_NO_CLUSTER, _NO_PEERS):
-        why += "; as many servers of NATS as are to keep it must be one cluster"
+        why += (
+            "; as many servers of NATS as are to keep it must be one cluster: ask for fewer "
+            "replicas, 1 of a server alone, or start more"
+        )
     return LogUnavailable(name, f"{what}: {why}")
 
 

@@ -47,11 +47,13 @@ async def to_stream(
         The head of both.
 
     Raises:
+        LogMissing: there is none in the folder.
         LogLocked: a server has the log.
         LogRewound: the stream holds another log, or went on.
         RecordTooLarge: the servers do not take a record that large: raise their max_payload.
         LogError: as `eventlog.open` and `eventlog.jetstream.open`.
     """
+    LogReader(folder)  # to open a folder without a log makes one
     with closing(eventlog.open(folder)) as log:
         head, last_seq = log.head, log.last_seq
         await _require_stream(address, log.log_id, replicas)
@@ -153,8 +155,8 @@ async def _compare(
 async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     """Move the log in a stream to a folder, which may be a copy of it already.
 
-    Nothing may be appended meanwhile: stop all servers. The stream is marked, and takes no server
-    any more; the folder is a log of its own then.
+    The stream is marked and sealed, so that it takes neither servers nor events any more: whatever
+    was acknowledged is in the folder, which is a log of its own then.
 
     Args:
         address: of the stream.
@@ -171,12 +173,9 @@ async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     log = await open_stream(address, folder, only_reads=True, moved_to=name)
     try:
         await _read_all(log)
-        head = log.head
         await mark_moved(log.client, address, name)
-        await log.catch_up()
-        if log.head != head:
-            reason = "a server appends to it; stop all of them, then move again"
-            raise LogUnavailable(str(address), reason)
+        await _read_all(log)  # what a server has appended meanwhile
+        head = log.head
     finally:
         await log.close()
     unmark(folder)
@@ -219,5 +218,8 @@ async def _require_stream(address: StreamAddress, log_id: bytes, replicas: int) 
     finally:
         await disconnect(client)
     if found != log_id:
-        reason = f"the stream has log {found.hex()}, expected {log_id.hex()}"
+        reason = (
+            f"the stream has another log ({found.hex()}, and this is {log_id.hex()}); name one "
+            "that is not there yet"
+        )
         raise LogUnavailable(str(address), reason)

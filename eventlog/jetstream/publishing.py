@@ -26,6 +26,7 @@ _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for l
 
 _WRONG_LAST_SEQUENCE: Final = 10071
 _NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
+_SEALED: Final = 10109
 _LAST: Final = re.compile(r"(\d+)\s*$")
 
 
@@ -59,7 +60,7 @@ async def publish(
     Raises:
         LogBusy: it is not known after `busy_after_s`.
         LogFull: there is no room; nothing was written.
-        LogUnavailable: this user may not publish.
+        LogUnavailable: this user may not publish, or the log was moved.
         LogRewound: the stream has lost records.
     """
     name, loop = str(address), asyncio.get_running_loop()
@@ -82,6 +83,8 @@ async def publish(
             if last < pending.after and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
+        elif code == _SEALED:
+            raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
         elif code in _NO_ROOM and not pending.is_open:
             raise LogFull(name, f"the stream takes nothing more: {why}")
         pending.is_open = True

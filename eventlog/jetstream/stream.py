@@ -146,7 +146,9 @@ def _plain(value: object) -> object:
 
 
 async def mark_moved(client: Connection, address: StreamAddress, to: str) -> None:
-    """Note in the stream that the log is somewhere else now: nobody opens it any more.
+    """Note in the stream that the log is somewhere else now, and seal it: it takes nothing more.
+
+    Nobody opens it again, and a server that has it open is refused its next append.
 
     Raises:
         LogUnavailable: the servers refuse it.
@@ -155,6 +157,7 @@ async def mark_moved(client: Connection, address: StreamAddress, to: str) -> Non
     try:
         config = (await stream.stream_info(address.stream)).config
         config.metadata = {**(config.metadata or {}), _MOVED_TO: to}
+        config.sealed = True
         await stream.update_stream(config)
     except FAILURES as error:
         raise unanswered(client, address, "the stream cannot be marked", error) from error

@@ -131,7 +131,7 @@ def test_moving_again_is_no_harm(moved: tuple[Path, str], run: Run, tmp_path: Pa
     log.close()
     done = run("network-controller", "log", "move", "--log", str(other), "--to", address)
     assert done.returncode == 1
-    assert "the stream has log" in done.stderr
+    assert "the stream has another log" in done.stderr
 
 
 def test_following_a_stream(moved: tuple[Path, str]) -> None:
@@ -168,6 +168,13 @@ _NOBODY = "nats://127.0.1.1:1/L"
         (["show", "--log", "nats:/h/L"], 2, "address nats:/h/L: it names no host"),
         (["show", "--log", "http://h/L"], 2, "no nats:// or tls:// at its beginning"),
         (["move", "--log", "/a", "--to", "/b"], 2, "name a stream"),
+        (["move", "--log", _NOBODY, "--to", "/a/b"], 1, "/a is not there, or no folder"),
+        (["move", "--log", _NOBODY, "--to", __file__], 1, "is no folder"),
+        (
+            ["move", "--log", __file__, "--to", _NOBODY],
+            1,
+            "is a file; a log's own folder can be moved",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(arguments: list[str], code: int, message: str, run: Run) -> None:
