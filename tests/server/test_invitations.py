@@ -13,7 +13,7 @@ import structlog
 from nc.cli.newcomer import NoReplicaReached, NotInvited, ReplicaInvitation, become_replica
 from nc.client.channel import BOOTSTRAP_PORT, Channel
 from nc.client.errors import FailedPrecondition
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DataFolder, DataFolderError, DataLost
 from nc.domain.leadership import LoseReplica
 from nc.domain.replicas import StartReplica
 from nc.errors import UNREACHABLE, USAGE, ConfigError, OperatorError
@@ -241,6 +241,25 @@ async def test_a_removed_server_ends_and_starts_no_more(
                 pass
         assert name not in {e.id for e in (await a.admin.call("Replicas/List")).replicas}
         assert name in {e.id for e in (await a.admin.call("Replicas/List", all=True)).replicas}
+
+
+async def test_a_machine_starts_on_the_stream_of_its_own_cluster_alone(
+    data_dir: Path, tmp_path: Path, nats: NatsServer
+) -> None:
+    """With other keys it is refused, and without any it is told how to become a server of it.
+
+    The servers of the other cluster run, and do not speak with it.
+    """
+    mine, others = (address_of(nats, stream=name) for name in ("mine", "others"))
+    async with on_stream(data_dir, mine) as a:
+        theirs = await a.join(tmp_path / "b", await a.invite())
+        async with on_stream(tmp_path / "c", others):
+            with pytest.raises(DataLost, match="stream with --cluster, or put"):
+                async with running(theirs.data_dir, cluster=others, cluster_replicas=1):
+                    pass
+        with pytest.raises(DataLost, match=r"use an invitation \(ncadm replicas invite\)"):
+            async with running(tmp_path / "d", cluster=mine, cluster_replicas=1):
+                pass
 
 
 async def test_a_server_that_was_lost_is_listed_as_lost(data_dir: Path) -> None:
