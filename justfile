@@ -82,7 +82,7 @@ generate folder:
 # Run every benchmark; the output is also written to benchmarks/results/.
 bench:
     mkdir -p benchmarks/results
-    for name in rpc admin hostile appends opening replay verify snapshot_pause page links floods \
+    for name in rpc admin hostile metrics appends opening replay verify snapshot_pause page links floods \
             reconnects replicas storm $(test "$(id -u)" = 0 && echo traffic); do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done

@@ -57,7 +57,7 @@ LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as abov
 LOG_STREAM_MADE: Final = "log.stream_made"  # a first start of a cluster
 LEADER_ELECTED: Final = "leader.elected"  # this server or another one leads from now on
 REPLICA_LOST: Final = "replica.lost"  # a server was silent for too long
-LOG_BUSY: Final = "log.busy"  # too few of its servers answer; as above
+LOG_BUSY: Final = "log.busy"  # too few servers of NATS answer; as above
 LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 
 SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost

@@ -87,7 +87,7 @@ class Codec:
             end.last_seq + 1,
             found,
             "the next record",
-            advice="read it from another of its servers, or put it back from a replica's copy",
+            advice="read it from another server of NATS, or put it back from a copy",
         )
 
     def encode_again(self, record: Record, before: bytes) -> bytes:

@@ -234,7 +234,7 @@ class Tail:
                 problem = self._rewound(lacks)
             if loop.time() - begun_s > _PATIENCE_S:  # a read may be out of date for so long
                 if isinstance(problem, LogRewound) and not await self._has_leader():
-                    reason = f"its servers have no majority: {problem.reason}"
+                    reason = f"the servers of NATS have no majority: {problem.reason}"
                     raise LogUnreachable(self._name, reason)
                 raise problem
             await asyncio.sleep(_AGAIN_S)

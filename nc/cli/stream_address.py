@@ -22,7 +22,9 @@ ClusterOption = Annotated[
 ClusterReplicasOption = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="How many servers of NATS keep a stream that is made. Default: 3"
+        metavar="N",
+        help="How many servers of NATS keep a stream that is made; any number of servers like "
+        "this one may share it. Default: 3",
     ),
 ]
 

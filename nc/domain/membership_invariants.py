@@ -52,7 +52,7 @@ class Members:
 
 def _started(before: Members, event: Any) -> Fault | None:
     if event.replica_id in before.removed:
-        return f"replica {event.replica_id} starts", "one that was not removed"
+        return f"server {event.replica_id} starts", "one that was not removed"
     return None
 
 
@@ -77,7 +77,7 @@ def _ended(before: Members, event: Any) -> Fault | None:
 
 def _removed(before: Members, event: Any) -> Fault | None:
     if event.replica_id in before.removed:
-        return f"replica {event.replica_id} is removed again", "one that was not"
+        return f"server {event.replica_id} is removed again", "one that was not"
     return None
 
 

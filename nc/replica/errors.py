@@ -68,8 +68,8 @@ class NoMajority(WriteRefused):
     def __init__(self) -> None:
         OperatorError.__init__(
             self,
-            "too few of the servers that keep the event log answer, and nothing was changed; "
-            "try again in a moment, or once the operator has brought them back",
+            "too few of the servers of NATS that keep the event log answer, and nothing was "
+            "changed; try again in a moment, or once the operator has brought them back",
         )
 
 
@@ -89,8 +89,8 @@ class OutcomeOpen(OperatorError):
 
     def __init__(self) -> None:
         super().__init__(
-            "too few of the servers that keep the event log answer, and whether this was done is "
-            "not known yet; see whether it was before you do it again"
+            "too few of the servers of NATS that keep the event log answer, and whether this was "
+            "done is not known yet; see whether it was before you do it again"
         )
 
 

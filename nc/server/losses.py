@@ -27,10 +27,12 @@ class Losses:
         self._role = role
         self._submit = submit
         self._log = log
+        self._sessions = role.replica.state.sessions  # as of the last events
         self.may_have_unowned = True  # links of sessions that have ended
 
     def see(self, events: Iterable[Event]) -> None:
         """Events have become part of the state."""
+        before, self._sessions = self._sessions, self._role.replica.state.sessions
         for event in events:
             kind = event.WhichOneof("kind")
             if kind not in _ENDS:
@@ -39,7 +41,12 @@ class Losses:
             if kind == "replica_lost":
                 session = event.replica_lost.session
                 is_own = session == self._role.replica.session
-                self._log.warning(log_events.REPLICA_LOST, session=session, is_own=is_own)
+                self._log.warning(
+                    log_events.REPLICA_LOST,
+                    replica=before.get(session, ""),
+                    session=session,
+                    is_own=is_own,
+                )
 
     async def look(self) -> None:
         """Look once; raises as `Replica.submit`."""

@@ -129,29 +129,34 @@ def test_own_time_is_what_is_left_without_the_servers_delays(
 
 
 LIMIT_NS = 10**9
+STEPS = st.sampled_from(("start", "stop", "look", "sweep"))
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(("start", "stop", "look")), st.integers(0, 3), SPANS)),
-)
+@given(st.lists(st.tuples(STEPS, st.integers(0, 3), SPANS)))
 def test_what_is_awaited_for_too_long_is_overdue_once(steps: list[tuple[str, int, int]]) -> None:
-    """Its time begins with the first look after it; the oldest comes first."""
+    """Never before its time, which begins with the next look; the oldest comes first."""
     deadlines = Deadlines[int](LIMIT_NS / 1e9)
+    started_ns: dict[int, int] = {}
     due_ns: dict[int, float] = {}
-    now_ns = 0
+    now_ns = looked_ns = 1
+    assert not list(deadlines.overdue(looked_ns))
     for step, awaited, passed_ns in steps:
         now_ns += passed_ns
-        if step == "start" and awaited not in due_ns:
-            deadlines.start(awaited)
-            due_ns[awaited] = inf
-        elif step == "stop":
-            deadlines.stop(awaited)
-            due_ns.pop(awaited, None)
-        elif step == "look":
-            due_ns = {each: min(due, now_ns + LIMIT_NS) for each, due in due_ns.items()}
-            expected = [each for each, due in due_ns.items() if due <= now_ns]
-            assert list(deadlines.overdue(now_ns)) == expected
-            due_ns = {each: due for each, due in due_ns.items() if due > now_ns}
+        match step:
+            case "start" if awaited not in due_ns:
+                deadlines.start(awaited)
+                started_ns[awaited], due_ns[awaited] = now_ns, inf
+            case "stop":
+                deadlines.stop(awaited)
+                due_ns.pop(awaited, None)
+            case "look" if now_ns > looked_ns:
+                looked_ns = now_ns
+                due_ns = {each: min(due, now_ns + LIMIT_NS) for each, due in due_ns.items()}
+        if step in {"look", "sweep"}:
+            overdue = list(deadlines.overdue(looked_ns))
+            assert overdue == [each for each, due in due_ns.items() if due <= looked_ns]
+            assert all(now_ns - started_ns[each] >= LIMIT_NS for each in overdue)
+            due_ns = {each: due for each, due in due_ns.items() if due > looked_ns}
         assert list(deadlines) == list(due_ns)
 
 

@@ -15,6 +15,7 @@ import pytest
 from nc.client.channel import Channel
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
+from nc.data_folder import DataFolder
 from nc.domain.links import link_of
 from nc.metrics.families import replica_role
 from nc.net import wire
@@ -132,7 +133,9 @@ def ask(token: str) -> pb.CheckConnStateRequest:
     return pb.CheckConnStateRequest(token=token)
 
 
-async def test_the_second_server_goes_on_when_the_first_is_killed(processes: Processes) -> None:
+async def test_the_second_server_goes_on_when_the_first_is_killed(
+    processes: Processes, tmp_path: Path
+) -> None:
     """What was acknowledged by either is answered by the other at once, and by the second alone."""
     processes.start_all("a", "b")
     async with processes.client("a") as first, processes.client("b") as second:
@@ -145,6 +148,8 @@ async def test_the_second_server_goes_on_when_the_first_is_killed(processes: Pro
         tokens.append(await registered(second))
         for token in tokens:
             await state_of(second, token)
+        lost = await asyncio.to_thread(processes.running["b"].wait_for, "replica.lost")
+        assert lost["replica"] == DataFolder(tmp_path / "a").replica_name.read_text().strip()
     assert processes.leader() == "b"
 
 

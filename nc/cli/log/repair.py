@@ -84,7 +84,9 @@ def repair(
 def _folder(data_dir: Path | None, log: str | None) -> Path:
     if (address := stream_in(log)) is not None:
         stream = stream_address("--log", address)
-        raise OperationFailed(f"{stream} is a stream: put it back from a replica's copy")
+        raise OperationFailed(
+            f"{stream} is a stream: put it back from the copy in a server's data folder"
+        )
     folder = log_path(data_dir, log)
     if folder.is_file():
         raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")

@@ -66,7 +66,7 @@ class Commands(LazyGroup):
             "nc.cli.ncadm.console:console",
         ),
         "contexts": (
-            "Keep the addresses of several servers.",
+            "Keep addresses of servers, each by a name.",
             "nc.cli.ncadm.groups.contexts:app",
         ),
         "create-bootstrap-token": (

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class _Round:
-    """What began to be awaited between two looks: all of it is due at once."""
+    """What began to be awaited between two looks at the clock: all of it is due at once."""
 
     __slots__ = ("due_ns",)
 
@@ -19,13 +19,14 @@ class _Round:
 class Deadlines(Generic[T]):
     """What is awaited, each for the same time, so that the oldest is due first.
 
-    That time is counted from the first `overdue` after `start`, which for each call needs no clock.
+    That time is counted from the next look at the clock after `start`: so no call needs one.
 
     `start` and `stop` may be called from any thread, `overdue` from one.
     """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_ns = int(limit_s * 1e9)
+        self._looked_ns = 0
         self._round = _Round()
         self._awaited: dict[T, _Round] = {}  # in order of time
 
@@ -43,9 +44,15 @@ class Deadlines(Generic[T]):
         return iter(list(self._awaited))  # a copy: others may be added meanwhile
 
     def overdue(self, now_ns: int) -> Iterator[T]:
-        """Each that has waited too long, once."""
-        self._round.due_ns = now_ns + self._limit_ns
-        self._round = _Round()
+        """Each that has waited too long, once.
+
+        Args:
+            now_ns: at the last look at the clock.
+        """
+        if now_ns > self._looked_ns:
+            self._looked_ns = now_ns
+            self._round.due_ns = now_ns + self._limit_ns
+            self._round = _Round()
         return self._until(now_ns)
 
     def _until(self, now_ns: int) -> Iterator[T]:

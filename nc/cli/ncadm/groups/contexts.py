@@ -53,7 +53,7 @@ def _certificate(context: Context) -> str:
 
 @app.callback()
 def contexts(output: AnyOutputOption = AnyOutput.TEXT) -> None:
-    """Keep the addresses of several servers.
+    """Keep addresses of servers, each by a name.
 
     And the certificates for them. The current one is used by every command of ncadm that names no
     other with --context, NC_CONTEXT, --data-dir or NC_DATA_DIR; options such as --ip win over its

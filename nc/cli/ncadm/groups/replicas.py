@@ -9,7 +9,7 @@ from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_replicas
 from nc.cli.ncadm.connection import print_result
-from nc.cli.ncadm.render import Column, second
+from nc.cli.ncadm.render import Column, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm
 from nc.cli.options import (
     AnyOutput,
@@ -138,7 +138,7 @@ def _issued_text(issued: IssuedInvitation, output: Document) -> str:
     if output is not Document.TABLE:
         more = {"invitation": invitation, "serve_command": command}
         return render.as_data({**render.plain(issued), **more}, output)
-    expires = second(issued.issued.expires_at)
+    expires = second_utc(issued.issued.expires_at)
     return f"invite: {invitation}\nexpires: {expires}\nid: {issued.issued.id}\nserve: {command}"
 
 
