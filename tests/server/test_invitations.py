@@ -14,13 +14,10 @@ from nc.cli.newcomer import NoReplicaReached, NotInvited, ReplicaInvitation, bec
 from nc.client.channel import BOOTSTRAP_PORT, Channel
 from nc.client.errors import FailedPrecondition
 from nc.data_folder import DataFolder, DataFolderError, DataLost
-from nc.domain.leadership import LoseReplica
-from nc.domain.replicas import StartReplica
 from nc.errors import UNREACHABLE, USAGE, ConfigError, OperatorError
 from nc.pb.admin.v1 import replicas_pb2 as pb
 from nc.pb.replica.v1.joining_pb2 import RedeemInvitationRequest
 from nc.replica.errors import Removed
-from nc.replica.replica import Origin
 from nc.replica_secrets import NATS_FILES
 from nc.secrets import SystemSecrets
 from nc.server import newcomer
@@ -262,17 +259,6 @@ async def test_a_machine_starts_on_the_stream_of_its_own_cluster_alone(
                 pass
 
 
-async def test_a_server_that_was_lost_is_listed_as_lost(data_dir: Path) -> None:
-    """Since when, too; clients that do not know the word see one that is stopped, as before."""
-    async with running(data_dir) as server, operator(server) as caller:
-        start = StartReplica("c", "1", "10.1.1.1/24", session="of c")
-        for command in (start, LoseReplica("of c")):
-            await server.replica.submit(command, Origin("system", "test", "r"))
-        (lost,) = (e for e in (await caller.call("Replicas/List")).replicas if e.id == "c")
-        assert (lost.state, lost.lost) == (pb.REPLICA_STATE_STOPPED, True)
-        assert lost.ended_ms >= lost.since_ms > 0
-
-
 async def test_a_server_that_has_nothing_to_share_invites_nobody(data_dir: Path) -> None:
     """The sentence says what to do; its list is of itself."""
     async with running(data_dir) as server, operator(server) as caller:
@@ -280,11 +266,8 @@ async def test_a_server_that_has_nothing_to_share_invites_nobody(data_dir: Path)
             await caller.call("Replicas/Invite")
         assert refused.value.code.name == "FAILED_PRECONDITION"
         (own,) = (await caller.call("Replicas/List")).replicas
-        assert (own.self, own.state, own.HasField("role")) == (
-            True,
-            pb.REPLICA_STATE_RUNNING,
-            False,
-        )
+        assert (own.self, own.state) == (True, pb.REPLICA_STATE_RUNNING)
+        assert not own.HasField("role")
 
 
 async def test_a_server_without_tls_gives_nothing_away(data_dir: Path, address: str) -> None:
