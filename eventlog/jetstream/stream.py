@@ -124,7 +124,7 @@ async def open_stream(
         raise LogUnavailable(name, "the stream was not made for a log, as its metadata would say")
     moved_to = (config.metadata or {}).get(_MOVED_TO)
     if moved_to not in (None, allowed):
-        raise LogUnavailable(name, f"the log was moved from here to {moved_to}")
+        raise LogUnavailable(name, f"the log was moved from here to {moved_to}: use it there")
     wrong = [
         f"{field} {_plain(getattr(config, field))}, expected {_plain(expected)}"
         for field, expected in _expected(address).items()
