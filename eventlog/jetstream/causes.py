@@ -95,8 +95,8 @@ def _refusal(address: StreamAddress, stage: Stage, error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         return f"{(error.reason or '').lower().replace('_', ' ')}: {_certificate_wanted(address)}"
     is_ended = isinstance(error, ConnectionError | nats.errors.UnexpectedEOF)
-    if stage is Stage.OVER_TLS and (is_ended or not str(error)):
-        return f"the connection was ended after the TLS handshake: {_certificate_wanted(address)}"
+    if (stage is Stage.OVER_TLS or address.is_tls) and (is_ended or not str(error)):
+        return f"the connection was ended when TLS had begun: {_certificate_wanted(address)}"
     if "authorization violation" in str(error).lower():
         return _unknown_user(address)
     return str(error) or "it stopped answering while it was asked"

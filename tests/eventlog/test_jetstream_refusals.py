@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,17 @@ async def _append(address: str, folder: Path) -> None:
         await log.close()
 
 
+async def _refusal(attempt: Callable[[], Awaitable[object]], expected: str) -> LogUnavailable:
+    """What it ends with; a busy machine may say first that nobody answered in so short a time."""
+    for _ in range(20):
+        with pytest.raises(LogUnavailable) as why:
+            await attempt()
+        if expected in str(why.value):
+            break
+    assert expected in str(why.value)
+    return why.value
+
+
 async def test_a_user_needs_no_more_than_is_said(
     nats: NatsServer, home: Path, tmp_path: Path
 ) -> None:
@@ -84,11 +96,10 @@ async def test_a_permission_that_is_missing_is_named(
     (subject,) = next(iter(_USERS[name].values()))["deny"]
     stream = "new" if "CREATE" in subject else "L"
     address = _address(nats, home, name, stream)
-    with pytest.raises(LogUnavailable, match="this user of NATS may not do this: ") as why:
-        await used(address, tmp_path / "copy")
-    assert why.type is LogUnavailable
-    assert subject.lower().rstrip(">") in str(why.value)
-    assert f"subscribe to {stream}.tail, _INBOX.>" in str(why.value)
+    why = await _refusal(partial(used, address, tmp_path / "copy"), "this user of NATS may not do")
+    assert type(why) is LogUnavailable
+    assert subject.lower().rstrip(">") in str(why)
+    assert f"subscribe to {stream}.tail, _INBOX.>" in str(why)
 
 
 async def test_no_jetstream_is_said_of_the_account_or_the_server(
@@ -150,10 +161,13 @@ async def test_what_is_no_server_of_nats_is_not_taken_for_one(
     greeting: bytes, ends: bool, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody has refused anything then: it says what was found in place of a server."""
-    monkeypatch.setattr(connection, "_CONNECT_S", 0.3)
+    if not greeting and not ends:
+        monkeypatch.setattr(connection, "_CONNECT_S", 0.2)
     async with listening(greeting, ends=ends) as (port, _):
-        with pytest.raises(LogUnreachable, match=f"no server of NATS answers: .*{why}"):
-            await jetstream.open(f"nats://127.0.0.1:{port}/L", tmp_path / "copy")
+        address = f"nats://127.0.0.1:{port}/L"
+        said = await _refusal(partial(jetstream.open, address, tmp_path / "copy"), why)
+    assert isinstance(said, LogUnreachable)
+    assert "no server of NATS answers: " in str(said)
 
 
 async def test_nothing_is_sent_without_tls_where_it_was_asked_for(
