@@ -73,7 +73,7 @@ def unusable(files: Iterable[Path | None], error: OSError) -> str:
         return f"{error.filename} cannot be read: {error.strerror}"
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"{' and '.join(map(str, files))} are no certificate with its key: name a pair"
-    named = " or ".join(str(file) for file in files if file is not None)
+    named = " or ".join(dict.fromkeys(str(file) for file in files if file is not None))
     return f"{named} cannot be used: {error.reason or error}; expected PEM"
 
 
