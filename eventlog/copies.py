@@ -63,7 +63,10 @@ class FolderCopy(FileLog):
         )
         if self.log_id != log_id:
             self.close()
-            reason = f"it is a copy of log {self.log_id.hex()}, expected {log_id.hex()}"
+            reason = (
+                f"it is a copy of log {self.log_id.hex()}, and {source} has log {log_id.hex()}; "
+                "name the right one of both"
+            )
             raise LogUnavailable(folder, reason)
 
     def _check_kind(self) -> None:

@@ -19,6 +19,7 @@ DEFAULT_STREAM: Final = "eventlog"
 _DEFAULT_PORT: Final = 4222
 _STREAM: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _SERVER: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
+_FILES: Final = ("ca", "cert", "key", "creds")
 _HIGHEST_PORT: Final = 65535
 _FORM: Final = (
     "nats://HOST[:PORT][,HOST…]/STREAM[?ca=FILE&cert=FILE&key=FILE&creds=FILE&monitor=PORT]"
@@ -32,7 +33,7 @@ class AddressWrong(LogError, ValueError):
 
     def __init__(self, address: str, problem: str) -> None:
         super().__init__(address, problem)
-        self.address = address
+        self.address = re.sub("//.*@", "//…@", address)  # a password may be in it
         self.problem = problem
         self.form = _FORM
 
@@ -54,21 +55,25 @@ class StreamAddress(NamedTuple):
         Raises:
             AddressWrong: it is none.
         """
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError as error:  # such as of a bracket that is not closed
+            raise AddressWrong(address, "its hosts cannot be read") from error
+        if "@" in parts.netloc + parts.path:
+            raise AddressWrong(address, "a password in it can be seen by others; name a creds file")
         if parts.scheme not in SCHEMES:
             raise AddressWrong(address, "no nats:// or tls:// at its beginning")
-        if "@" in parts.netloc:
-            without = f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}{parts.path}"
-            raise AddressWrong(without, "a password in it can be seen by others; name a creds file")
+        if not parts.netloc:
+            raise AddressWrong(address, "it names no host")
+        if parts.fragment:
+            raise AddressWrong(address, f"“#{parts.fragment}” is no part of it; write %23 for a #")
         stream = parts.path.strip("/") or DEFAULT_STREAM
         if not _STREAM.fullmatch(stream):
             problem = f"“{stream}” as a stream's name, which has letters, digits, - and _"
             raise AddressWrong(address, problem)
-        options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        monitor = options.pop("monitor", None)
-        files = {name: options.pop(name, None) or None for name in ("ca", "cert", "key", "creds")}
-        if options:
-            raise AddressWrong(address, f"“{next(iter(options))}” is no option")
+        options = _options(address, parts.query)
+        monitor = options.get("monitor")
+        files = {name: options.get(name) for name in _FILES}
         if (files["cert"] is None) != (files["key"] is None):
             raise AddressWrong(address, "cert and key belong together")
         ca, cert, key, creds = (None if name is None else Path(name) for name in files.values())
@@ -92,6 +97,17 @@ class StreamAddress(NamedTuple):
         """Servers and stream, without the files."""
         scheme = "tls" if self.is_tls else "nats"
         return f"{scheme}://{','.join(f'{h}:{p}' for h, p in self.servers)}/{self.stream}"
+
+
+def _options(address: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in (*_FILES, "monitor"):
+            raise AddressWrong(address, f"“{name}” is no option")
+        if name in options or not value:
+            raise AddressWrong(address, f"“{name}” has {'two values' if value else 'no value'}")
+        options[name] = value
+    return options
 
 
 def _server(address: str, text: str) -> tuple[str, int]:

@@ -1,22 +1,25 @@
 """A connection to the servers of NATS, which is made again for as long as it is wanted."""
 
 import asyncio
-import os
+import re
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, cast
 from urllib.parse import ParseResult
 
 import nats.errors
-import nats.js.errors
 from nats.aio.client import Client
 from nats.aio.transport import TcpTransport
 
-from eventlog.errors import LogUnavailable, LogUnreachable
+from eventlog.errors import LogUnavailable
+from eventlog.jetstream import causes
 from eventlog.jetstream.address import StreamAddress
+from eventlog.jetstream.causes import NotNats, Stage
 from eventlog.jetstream.credentials import Credentials
 
-__all__ = ["FAILURES", "connect", "disconnect", "unanswered"]
+__all__ = ["FAILURES", "Connection", "connect", "disconnect", "unanswered"]
 
 # Everything by which the client says that a server did not answer.
 FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
@@ -26,6 +29,8 @@ LET_IN_S: Final = 5.0  # by any of the servers
 _AGAIN_S: Final = 0.1  # before the next server is tried
 _PING_S: Final = 1  # a server that does not answer two of these is left
 _LAST_S: Final = 2.0  # for what is still to be sent at the end: a server that is cut off takes none
+_SHOWN: Final = 40  # bytes of what is no greeting of NATS
+_DENIED: Final = re.compile(r"permissions violation for (.+)")
 
 
 class _OverTls(asyncio.StreamReaderProtocol):
@@ -46,20 +51,55 @@ class _Transport(TcpTransport):
     waits until the other end has taken and answered everything: 30 s with TLS, without it for as
     long as TCP tries.
 
+    Args:
+        wants_tls: whether nothing may be sent without; the client leaves that to the server.
+
     Attributes:
-        is_answered: whether a server has ever said something.
+        stage: of the connection.
     """
 
-    is_answered = False
+    def __init__(self, wants_tls: bool) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._wants_tls = wants_tls
+        self.stage = Stage.CONNECTING
 
     def __bool__(self) -> bool:
         """Also before it is connected: the client would make another one."""
         return True
 
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        self.stage = Stage.CONNECTING
+        await super().connect(uri, buffer_size, connect_timeout)
+        self.stage = Stage.CONNECTED
+
     async def readline(self) -> bytes:
-        line: bytes = await super().readline()  # type: ignore[no-untyped-call]
-        self.is_answered = self.is_answered or bool(line)
+        """Raises NotNats, UnexpectedEOF."""
+        try:
+            line: bytes = await super().readline()  # type: ignore[no-untyped-call]
+        except ValueError as error:  # longer than the buffer
+            raise NotNats("no server of NATS listens there: its first line does not end") from error
+        if not line:
+            raise nats.errors.UnexpectedEOF
+        if self.stage is Stage.CONNECTED:
+            if not line.startswith(b"INFO "):
+                said = line[:_SHOWN].decode("latin-1").strip()
+                raise NotNats(f"what listens there is no server of NATS: it says {said!r}")
+            self.stage = Stage.GREETED
         return line
+
+    def write(self, payload: bytes) -> None:
+        if not self._may_send:
+            raise nats.errors.SecureConnWantedError
+        super().write(payload)  # type: ignore[no-untyped-call]
+
+    def writelines(self, payload: list[bytes]) -> None:
+        """Called for what is left when a connection ends, too, which may be before TLS."""
+        if self._may_send:
+            super().writelines(payload)  # type: ignore[no-untyped-call]
+
+    @property
+    def _may_send(self) -> bool:
+        return self.stage is Stage.OVER_TLS or not self._wants_tls
 
     async def connect_tls(
         self,
@@ -80,36 +120,63 @@ class _Transport(TcpTransport):
         transport = cast("asyncio.WriteTransport", made)
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._io_reader = reader
+        self.stage = Stage.OVER_TLS
 
     def close(self) -> None:
         if self._io_writer is not None:
             self._io_writer.transport.abort()
 
+    async def wait_closed(self) -> None:
+        """It is aborted; asyncio's own wait never ends if the TLS handshake has failed."""
+        await asyncio.sleep(0)
 
-def unanswered(name: str, what: str, error: Exception) -> LogUnavailable:
+
+class Connection(Client):
+    """The client, and what it was denied.
+
+    Attributes:
+        denied: what a server has said last that this user may not do; "": nothing.
+    """
+
+    denied = ""
+
+    @property
+    def has_jetstream(self) -> bool:
+        """Whether the server has it, for whichever accounts."""
+        return bool(self._server_info.get("jetstream"))
+
+
+def unanswered(
+    client: Connection, address: StreamAddress, what: str, error: Exception
+) -> LogUnavailable:
     """The error to raise for one of `FAILURES`: of another kind where a server has refused."""
-    answered, no_majority = nats.js.errors.APIError, nats.js.errors.ServiceUnavailableError
-    is_refused = isinstance(error, answered) and not isinstance(error, no_majority)
-    return (LogUnavailable if is_refused else LogUnreachable)(name, f"{what}: {error!r}")
+    return causes.unanswered(
+        address, what, error, has_jetstream=client.has_jetstream, denied=client.denied
+    )
 
 
-async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
+async def connect(address: StreamAddress, name: str = "eventlog") -> Connection:
     """Connect to any of the servers; later to the next one whenever that one is gone.
 
     Raises:
         LogUnreachable: none of them answers.
         LogUnavailable: none of them lets this program in.
     """
-    problems: list[Exception] = []
+    problems: list[tuple[Stage, Exception]] = []
 
     async def note(error: Exception) -> None:
         """The client tries the next server by itself; later, who asks sees what is unanswered."""
-        problems[:] = [error]
+        if client.is_connected:
+            found = _DENIED.search(str(error))
+            client.denied = found[1] if found else client.denied
+        elif not is_made:
+            problems.append((transport.stage, error))
 
+    is_made = False
     credentials = None if address.credentials is None else Credentials(address.credentials)
     context = _tls(address) if address.is_tls else None
-    client = Client()
-    client._transport = transport = _Transport()  # type: ignore[no-untyped-call]  # noqa: SLF001 - its only way
+    client = Connection()
+    client._transport = transport = _Transport(address.is_tls)  # noqa: SLF001 - its only way
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(
@@ -126,31 +193,33 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
                 max_outstanding_pings=2,
             )
     except FAILURES as error:
+        if not isinstance(error, nats.errors.NoServersError):
+            problems.append((transport.stage, error))
         await disconnect(client)
-        last = problems[0] if problems and isinstance(error, nats.errors.NoServersError) else error
-        why = str(last) or type(last).__name__
-        if isinstance(last, ConnectionError) and last.errno:  # asyncio has words of its own
-            why = os.strerror(last.errno)
-        if not transport.is_answered:
-            raise LogUnreachable(str(address), f"no server of NATS answers: {why}") from error
-        reason = f"no server of NATS lets this program in: {why}"
-        raise LogUnavailable(str(address), reason) from error
+        # of the one that came furthest: its server has the most to say
+        stage, problem = max(problems, key=lambda each: each[0], default=(Stage.CONNECTING, error))
+        raise causes.not_let_in(address, stage, problem) from error
     except BaseException:
         await disconnect(client)
         raise
+    is_made = True
     client.options["max_reconnect_attempts"] = -1  # from now on it never gives up
     client.options["dont_randomize"] = True  # and leaves a server for the next one
     return client
 
 
 def _tls(address: StreamAddress) -> ssl.SSLContext:
+    files: Sequence[Path | None] = (address.ca, address.certificate, address.key)
     try:
+        for file in files:
+            if file is not None:
+                file.open("rb").close()  # ssl does not say which one is missing
         context = ssl.create_default_context(cafile=address.ca)
+        files = address.certificate, address.key
         if address.certificate is not None:
             context.load_cert_chain(address.certificate, address.key)
-    except (OSError, ssl.SSLError) as error:
-        reason = f"ca, cert or key cannot be used: {error}"
-        raise LogUnavailable(str(address), reason) from error
+    except (ssl.SSLError, OSError) as error:
+        raise LogUnavailable(str(address), causes.unusable(files, error)) from error
     return context
 
 

@@ -49,7 +49,8 @@ class Credentials:
         try:
             text = self._path.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
-            raise LogUnavailable(self._path, f"the credentials cannot be read: {error}") from error
+            why = getattr(error, "strerror", None) or "they are no text"
+            raise LogUnavailable(self._path, f"the credentials cannot be read: {why}") from error
         found = {begin.strip(): body for begin, body, _ in _BLOCK.findall(text)}
         if not {_JWT, _SEED} <= found.keys():
             raise LogUnavailable(self._path, f"no credentials: expected “{_JWT}” and “{_SEED}”")

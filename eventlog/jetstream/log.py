@@ -10,13 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from nats.aio.client import Client
-
 from eventlog.api import Limits, LogPosition, NextRecords, Record, check_appendable
 from eventlog.copies import FolderCopy
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import disconnect
+from eventlog.jetstream.connection import Connection, disconnect
 from eventlog.jetstream.messages import Codec
 from eventlog.jetstream.publishing import Outcome, Pending, publish
 from eventlog.jetstream.stream import payload_limit_of
@@ -52,7 +50,7 @@ class JetStreamLog:
 
     def __init__(
         self,
-        client: Client,
+        client: Connection,
         address: StreamAddress,
         copy: FolderCopy,
         now_ns: Callable[[], int],

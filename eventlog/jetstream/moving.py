@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from nats.aio.client import Client
-
 import eventlog
 from eventlog.api import Record
 from eventlog.copies import mark_as_copy, unmark
@@ -21,7 +19,7 @@ from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream import JetStreamLog, StreamAddress, StreamMissing, make
 from eventlog.jetstream import open as open_stream
-from eventlog.jetstream.connection import FAILURES, connect, disconnect, unanswered
+from eventlog.jetstream.connection import FAILURES, Connection, connect, disconnect, unanswered
 from eventlog.jetstream.messages import Codec, End, fetch, subject_of
 from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_of
 from eventlog.jetstream.stream import open_stream as stream_id
@@ -49,11 +47,13 @@ async def to_stream(
         The head of both.
 
     Raises:
+        LogMissing: there is none in the folder.
         LogLocked: a server has the log.
         LogRewound: the stream holds another log, or went on.
         RecordTooLarge: the servers do not take a record that large: raise their max_payload.
         LogError: as `eventlog.open` and `eventlog.jetstream.open`.
     """
+    LogReader(folder)  # to open a folder without a log makes one
     with closing(eventlog.open(folder)) as log:
         head, last_seq = log.head, log.last_seq
         await _require_stream(address, log.log_id, replicas)
@@ -86,7 +86,7 @@ async def to_stream(
 
 
 async def _send(
-    client: Client, address: StreamAddress, data: bytes, record: Record, after: int
+    client: Connection, address: StreamAddress, data: bytes, record: Record, after: int
 ) -> None:
     """Publish a record until it is in its place."""
     headers = {
@@ -117,7 +117,7 @@ async def _send(
     raise LogBusy(str(address), problem)
 
 
-async def _chain_at(client: Client, address: StreamAddress, seq: int) -> bytes | None:
+async def _chain_at(client: Connection, address: StreamAddress, seq: int) -> bytes | None:
     """The chain hash of the record in a place; None: there may be none yet."""
     try:
         found = await fetch(client, address.stream, seq, batch=1)
@@ -141,7 +141,7 @@ async def _compare(
             for _, data in found:
                 _, end = codec.decode(end, data)
     except FAILURES as error:
-        raise unanswered(str(address), "it cannot be read", error) from error
+        raise unanswered(client, address, "it cannot be read", error) from error
     finally:
         await disconnect(client)
     if end != (messages, last_seq, head):
@@ -155,8 +155,8 @@ async def _compare(
 async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     """Move the log in a stream to a folder, which may be a copy of it already.
 
-    Nothing may be appended meanwhile: stop all servers. The stream is marked, and takes no server
-    any more; the folder is a log of its own then.
+    The stream is marked and sealed, so that it takes neither servers nor events any more: whatever
+    was acknowledged is in the folder, which is a log of its own then.
 
     Args:
         address: of the stream.
@@ -173,12 +173,9 @@ async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     log = await open_stream(address, folder, only_reads=True, moved_to=name)
     try:
         await _read_all(log)
-        head = log.head
         await mark_moved(log.client, address, name)
-        await log.catch_up()
-        if log.head != head:
-            reason = "a server appends to it; stop all of them, then move again"
-            raise LogUnavailable(str(address), reason)
+        await _read_all(log)  # what a server has appended meanwhile
+        head = log.head
     finally:
         await log.close()
     unmark(folder)
@@ -199,7 +196,7 @@ async def _read_all(log: JetStreamLog) -> None:
         try:
             info = await log.client.jetstream(timeout=_ANSWER_S).stream_info(name)
         except FAILURES as error:
-            raise unanswered(str(log.address), "no leader answers", error) from error
+            raise unanswered(log.client, log.address, "no leader answers", error) from error
         await log.catch_up()
         if log.records >= info.state.last_seq:
             return
@@ -221,5 +218,8 @@ async def _require_stream(address: StreamAddress, log_id: bytes, replicas: int) 
     finally:
         await disconnect(client)
     if found != log_id:
-        reason = f"the stream has log {found.hex()}, expected {log_id.hex()}"
+        reason = (
+            f"the stream has another log ({found.hex()}, and this is {log_id.hex()}); name one "
+            "that is not there yet"
+        )
         raise LogUnavailable(str(address), reason)

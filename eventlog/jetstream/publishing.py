@@ -10,12 +10,11 @@ import re
 from enum import Enum, auto
 from typing import Any, Final
 
-from nats.aio.client import Client
-
 from eventlog.api import Record
-from eventlog.errors import LogBusy, LogFull, LogRewound
+from eventlog.errors import LogBusy, LogFull, LogRewound, LogUnavailable
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.causes import not_permitted
+from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
@@ -27,6 +26,7 @@ _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for l
 
 _WRONG_LAST_SEQUENCE: Final = 10071
 _NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
+_SEALED: Final = 10109
 _LAST: Final = re.compile(r"(\d+)\s*$")
 
 
@@ -53,13 +53,14 @@ class Pending:
 
 
 async def publish(
-    client: Client, address: StreamAddress, tail: Tail, pending: Pending, busy_after_s: float
+    client: Connection, address: StreamAddress, tail: Tail, pending: Pending, busy_after_s: float
 ) -> Outcome:
     """Publish until the outcome is known; the tail has passed the place then.
 
     Raises:
         LogBusy: it is not known after `busy_after_s`.
         LogFull: there is no room; nothing was written.
+        LogUnavailable: this user may not publish, or the log was moved.
         LogRewound: the stream has lost records.
     """
     name, loop = str(address), asyncio.get_running_loop()
@@ -73,6 +74,8 @@ async def publish(
             return Outcome.APPENDED
         code, why = (error or {}).get("err_code"), (error or {}).get("description", "no answer")
         waited_s = loop.time() - begun_s
+        if not answer and client.denied:
+            raise LogUnavailable(name, not_permitted(address.stream, client.denied))
         if code == _WRONG_LAST_SEQUENCE:
             last = int(found[1]) if (found := _LAST.search(why)) else pending.after
             if last > pending.after:
@@ -80,6 +83,8 @@ async def publish(
             if last < pending.after and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
+        elif code == _SEALED:
+            raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
         elif code in _NO_ROOM and not pending.is_open:
             raise LogFull(name, f"the stream takes nothing more: {why}")
         pending.is_open = True
@@ -88,13 +93,14 @@ async def publish(
         await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
+async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, Any]:
     """What a server answers; {} if none does."""
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(pending.after),
         "Nats-Expected-Stream": stream,
     }
+    client.denied = ""
     try:
         # without the client's own timeout, by which Python 3.11 may lose a cancellation
         async with asyncio.timeout(TRY_S):
@@ -105,7 +111,8 @@ async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
                 headers=headers,
             )
     except TimeoutError:
-        await client.force_reconnect()  # the server may be cut off, and not know it
+        if not client.denied:
+            await client.force_reconnect()  # the server may be cut off, and not know it
         return {}
     except FAILURES:
         return {}

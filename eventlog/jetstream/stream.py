@@ -5,19 +5,19 @@ servers that do not sync would lose events without a word.
 """
 
 import asyncio
+import http.client
 import json
 import re
 import urllib.request
 from typing import Any, Final
 
 import nats.js.errors
-from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
 
 from eventlog.api import MAX_PAYLOAD_BYTES
 from eventlog.errors import LogError, LogUnavailable, LogUnreachable
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES, unanswered
+from eventlog.jetstream.connection import FAILURES, Connection, unanswered
 from eventlog.jetstream.messages import OVERHEAD_BYTES, subject_of, tail_subject_of
 
 __all__ = [
@@ -61,13 +61,13 @@ class StreamMissing(LogError):
         self.address = address
 
 
-def payload_limit_of(client: Client) -> int:
+def payload_limit_of(client: Connection) -> int:
     """The largest payload of a record that the servers take, and a copy has room for."""
     return min(client.max_payload - OVERHEAD_BYTES, MAX_PAYLOAD_BYTES)
 
 
 async def make_stream(
-    client: Client, address: StreamAddress, log_id: bytes, replicas: int, max_bytes: int = -1
+    client: Connection, address: StreamAddress, log_id: bytes, replicas: int, max_bytes: int = -1
 ) -> None:
     """Make the stream.
 
@@ -93,10 +93,12 @@ async def make_stream(
     try:
         await client.jetstream(timeout=_ANSWER_S).add_stream(config)
     except FAILURES as error:
-        raise unanswered(str(address), "the stream cannot be made", error) from error
+        raise unanswered(client, address, "the stream cannot be made", error) from error
 
 
-async def open_stream(client: Client, address: StreamAddress, allowed: str | None = None) -> bytes:
+async def open_stream(
+    client: Connection, address: StreamAddress, allowed: str | None = None
+) -> bytes:
     """Check the stream's configuration; returns the log's id.
 
     Args:
@@ -115,14 +117,14 @@ async def open_stream(client: Client, address: StreamAddress, allowed: str | Non
         raise StreamMissing(name) from None
     except FAILURES as error:
         what = "the stream's configuration cannot be read"
-        raise unanswered(name, what, error) from error
+        raise unanswered(client, address, what, error) from error
     config = info.config
     log_id = (config.metadata or {}).get(_LOG_ID, "")
     if not re.fullmatch("[0-9a-f]{32}", log_id):
         raise LogUnavailable(name, "the stream was not made for a log, as its metadata would say")
     moved_to = (config.metadata or {}).get(_MOVED_TO)
     if moved_to not in (None, allowed):
-        raise LogUnavailable(name, f"the log was moved from here to {moved_to}")
+        raise LogUnavailable(name, f"the log was moved from here to {moved_to}: use it there")
     wrong = [
         f"{field} {_plain(getattr(config, field))}, expected {_plain(expected)}"
         for field, expected in _expected(address).items()
@@ -143,8 +145,10 @@ def _plain(value: object) -> object:
     return getattr(value, "value", value)
 
 
-async def mark_moved(client: Client, address: StreamAddress, to: str) -> None:
-    """Note in the stream that the log is somewhere else now: nobody opens it any more.
+async def mark_moved(client: Connection, address: StreamAddress, to: str) -> None:
+    """Note in the stream that the log is somewhere else now, and seal it: it takes nothing more.
+
+    Nobody opens it again, and a server that has it open is refused its next append.
 
     Raises:
         LogUnavailable: the servers refuse it.
@@ -153,12 +157,13 @@ async def mark_moved(client: Client, address: StreamAddress, to: str) -> None:
     try:
         config = (await stream.stream_info(address.stream)).config
         config.metadata = {**(config.metadata or {}), _MOVED_TO: to}
+        config.sealed = True
         await stream.update_stream(config)
     except FAILURES as error:
-        raise unanswered(str(address), "the stream cannot be marked", error) from error
+        raise unanswered(client, address, "the stream cannot be marked", error) from error
 
 
-async def check_servers(client: Client, address: StreamAddress) -> None:
+async def check_servers(client: Connection, address: StreamAddress) -> None:
     """Check that the servers are new enough, take large messages, and sync what they acknowledge.
 
     Whether they sync is on their monitoring page alone. Of several, a minority may be down.
@@ -211,7 +216,16 @@ def _page(address: StreamAddress, host: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(url, timeout=_ANSWER_S) as page:
             found = json.load(page)
-    except (OSError, ValueError) as error:
-        reason = f"whether {host} syncs is not known: {url} does not answer ({error})"
+    except OSError as error:
+        why = getattr(error, "reason", error)
+        reason = f"whether {host} syncs is not known: {url} does not answer ({why})"
         raise LogUnreachable(str(address), reason) from error
-    return found if isinstance(found, dict) else {}
+    except (ValueError, http.client.HTTPException):
+        found = None
+    if not isinstance(found, dict) or "version" not in found:
+        reason = (
+            f"whether {host} syncs is not known: {url} is no monitoring page of NATS; name the "
+            "port that http_port has in its settings, with monitor=PORT"
+        )
+        raise LogUnavailable(str(address), reason)
+    return found

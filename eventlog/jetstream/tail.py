@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -23,7 +22,8 @@ from eventlog.errors import (
 )
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
-from eventlog.jetstream.connection import FAILURES, unanswered
+from eventlog.jetstream.causes import not_permitted
+from eventlog.jetstream.connection import FAILURES, Connection, unanswered
 from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
 
 __all__ = ["Tail"]
@@ -51,9 +51,10 @@ class Tail:
     """
 
     def __init__(
-        self, client: Client, address: StreamAddress, codec: Codec, copy: FolderCopy
+        self, client: Connection, address: StreamAddress, codec: Codec, copy: FolderCopy
     ) -> None:
         self._client = client
+        self._address = address
         self._stream = address.stream
         self._name = str(address)
         self._codec = codec
@@ -75,6 +76,8 @@ class Tail:
         self._subscription = await self._client.subscribe(subject, cb=self._note)
         await self._locate()
         await self.catch_up()
+        if self._client.denied:  # what the answers since then would follow
+            raise LogUnavailable(self._name, not_permitted(self._stream, self._client.denied))
         self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
 
     async def catch_up(self) -> None:
@@ -90,12 +93,15 @@ class Tail:
             try:
                 is_more = await self._fetch()
             except FAILURES as error:
-                if loop.time() - begun_s <= _PATIENCE_S:  # another may answer, or have it
+                is_early = loop.time() - begun_s <= _PATIENCE_S
+                if is_early and not self._client.denied:  # another may answer, or have it
                     await asyncio.sleep(_AGAIN_S)
                 elif isinstance(error, LeftOut):
                     raise self._codec.damaged(self.end, "none at any server") from error
                 else:
-                    raise unanswered(self._name, "no server answers", error) from error
+                    raise unanswered(
+                        self._client, self._address, "no server answers", error
+                    ) from error
             else:
                 begun_s = loop.time()
 
@@ -216,7 +222,9 @@ class Tail:
             try:
                 found = await self._search()
             except FAILURES as error:
-                problem = unanswered(self._name, "no server answers", error)
+                problem = unanswered(self._client, self._address, "no server answers", error)
+                if self._client.denied:
+                    raise problem from error
             else:
                 if found is not None:
                     self.end = self.end._replace(stream_seq=found)

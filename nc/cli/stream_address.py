@@ -1,6 +1,7 @@
 """The address of the stream that keeps a cluster's log, as people give it."""
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -26,6 +27,14 @@ ClusterReplicasOption = Annotated[
         "this one may share it. Default: 3",
     ),
 ]
+
+# As typed: a path has one slash where an address has two. One of another scheme is no path, either.
+_ADDRESS: Final = re.compile(r"(nats|tls):/|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def stream_in(place: str | None) -> str | None:
+    """The place that an option names, if it is an address, right or wrong; None: it is a path."""
+    return place if place is not None and _ADDRESS.match(place) else None
 
 
 def stream_address(option: str, address: str) -> "StreamAddress":

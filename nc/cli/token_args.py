@@ -74,7 +74,7 @@ def _decoded(data: bytes, name: str) -> str:
     except UnicodeDecodeError:
         text = ""
     if not text.strip():
-        raise OperationFailed(f"{name} holds no text, and a token is expected")
+        raise OperationFailed(f"{name} holds no text; name what holds the right one")
     return text
 
 

@@ -211,7 +211,7 @@ class IssuedAdministrator:
 class ReplicaState(StrEnum):
     UNKNOWN = "unknown"
     RUNNING = "running"
-    STOPPED = "stopped"  # or it crashed, or was lost
+    STOPPED = "stopped"  # or lost: see Replica.lost
     REMOVED = "removed"
 
 
@@ -228,6 +228,8 @@ class Replica:
     Attributes:
         sessions: those of it that have not ended.
         since: when it started last, or was removed.
+        ended: when one that is stopped did, or was lost; None: it runs, or that is not known.
+        lost: whether it ended without saying so: it was killed, crashed, or nobody heard it.
         links: of nodes, that it holds.
         role, address, level, lag_events: None where the server that answers does not know them.
     """
@@ -243,6 +245,8 @@ class Replica:
     level: int | None
     lag_events: int | None
     links: int
+    ended: datetime | None
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)

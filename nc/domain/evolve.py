@@ -84,16 +84,18 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
     for session in replicas.ended_by(state.sessions.items(), event):
-        replica_addresses.end_session(state.addresses, session)
+        _end_session(state, session, is_lost=True)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
-    state.membership = invitations.evolve_started(
-        state.membership, state.sessions, state.at_ms, event
+    members, sessions = state.membership, state.sessions
+    state.membership = invitations.evolve_started(members, sessions, state.at_ms, event)
+
+
+def _end_session(state: _TransientState, session: str, *, is_lost: bool) -> None:
+    replica_addresses.end_session(state.addresses, session)
+    state.membership = invitations.evolve_session_ended(
+        state.membership, state.sessions.get(session, ""), state.at_ms, is_lost=is_lost
     )
-
-
-def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
-    replica_addresses.end_session(state.addresses, event.session)
-    state.sessions = state.sessions.discard(event.session)
+    state.sessions = state.sessions.discard(session)
 
 
 def _replica_invited(state: _TransientState, _seq: int, event: Any) -> None:
@@ -111,8 +113,7 @@ def _invitation_ended(state: _TransientState, _seq: int, event: Any) -> None:
 def _replica_removed(state: _TransientState, _seq: int, event: Any) -> None:
     state.membership = invitations.evolve_removed(state.membership, state.at_ms, event)
     for session in invitations.sessions_of(state.sessions, event.replica_id):
-        replica_addresses.end_session(state.addresses, session)
-        state.sessions = state.sessions.remove(session)
+        _end_session(state, session, is_lost=False)
 
 
 def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
@@ -177,9 +178,9 @@ FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "invitation_redeemed": _invitation_redeemed,
     "invitation_ended": _invitation_ended,
     "replica_removed": _replica_removed,
-    "replica_stopped": _session_ended,
-    "replica_lost": _session_ended,
-    "replica_address_bound": lambda state, _, e: replica_addresses.evolve_replica_address_bound(
+    "replica_stopped": lambda state, _, e: _end_session(state, e.session, is_lost=False),
+    "replica_lost": lambda state, _, e: _end_session(state, e.session, is_lost=True),
+    "replica_address_bound": lambda state, _, e: replica_addresses.evolve_own_bound(
         state.addresses, e
     ),
     "leader_elected": _leader_elected,

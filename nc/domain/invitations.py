@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from rpds import HashTrieMap
 
+from nc.domain import known_replicas
 from nc.domain.errors import IdTaken
 from nc.domain.events import (
     Event,
@@ -22,6 +23,7 @@ from nc.domain.events import (
     pb,
 )
 from nc.domain.expiry import has_passed
+from nc.domain.known_replicas import KnownReplicas
 from nc.domain.replica_errors import (
     InvitationExpired,
     InvitationLifetimeWrong,
@@ -41,10 +43,6 @@ LONGEST_LIFETIME_S: Final = 7 * 24 * 60 * 60  # the code is worth every key of t
 # An invitation that is over is remembered this long, so that the answer says why.
 RETENTION_MS: Final = 24 * 60 * 60 * 1000
 
-# How many replicas are known that do not run: where host names are made at random, each start has
-# another one.
-MOST_STOPPED: Final = 100
-
 _LONGEST_ID: Final = 80  # characters; a host name of Linux has 64, and more is added to it
 
 
@@ -61,18 +59,12 @@ class Invitation(NamedTuple):
         return bool(self.attempt_id)
 
 
-class KnownReplica(NamedTuple):
-    version: str
-    started_at_ms: int  # its last start; 0: not known
-    level: int = 0  # which kinds of events it knows (`nc.domain.levels`); 0: not said
-
-
 @dataclass(frozen=True, slots=True)
 class Membership:
     """By their ids: replicas that have started, when others were removed, and invitations."""
 
     # Older versions did not keep them, so no digest has them, and equal states may differ in them.
-    replicas: "HashTrieMap[str, KnownReplica]" = field(default_factory=HashTrieMap, compare=False)
+    replicas: KnownReplicas = field(default_factory=HashTrieMap, compare=False)
     removed: "HashTrieMap[str, int]" = field(default_factory=HashTrieMap)
     invitations: "HashTrieMap[str, Invitation]" = field(default_factory=HashTrieMap)
 
@@ -116,17 +108,14 @@ class RemoveReplica:
 def evolve_started(
     members: Membership, sessions: Sessions, at_ms: int, event: ReplicaStarted
 ) -> Membership:
-    known = members.replicas.insert(
-        event.replica_id, KnownReplica(event.version, at_ms, event.level)
-    )
-    running = set(sessions.values())
-    stopped = [
-        (each.started_at_ms, replica_id)
-        for replica_id, each in known.items()
-        if replica_id not in running and replica_id != event.replica_id
-    ]
-    for _, replica_id in sorted(stopped)[: max(0, len(stopped) - MOST_STOPPED)]:
-        known = known.remove(replica_id)
+    known = known_replicas.evolve_started(members.replicas, sessions, at_ms, event)
+    return replace(members, replicas=known)
+
+
+def evolve_session_ended(
+    members: Membership, replica_id: str, at_ms: int, *, is_lost: bool
+) -> Membership:
+    known = known_replicas.evolve_ended(members.replicas, replica_id, at_ms, is_lost=is_lost)
     return replace(members, replicas=known)
 
 

@@ -12,7 +12,8 @@ from nc.domain.events import Event
 from nc.domain.replica_errors import ReplicaTooOld
 
 if TYPE_CHECKING:
-    from nc.domain.invitations import KnownReplica, Membership
+    from nc.domain.invitations import Membership
+    from nc.domain.known_replicas import KnownReplica
     from nc.domain.replicas import Sessions
 
 __all__ = ["FIRST_LEVEL", "LEVEL", "SINCE", "level_of", "require_known"]

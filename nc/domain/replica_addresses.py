@@ -63,7 +63,7 @@ def end_session(addresses: TransientAddresses, session: str) -> None:
     free(addresses, session_holder(session))
 
 
-def evolve_replica_address_bound(addresses: TransientAddresses, event: ReplicaAddressBound) -> None:
+def evolve_own_bound(addresses: TransientAddresses, event: ReplicaAddressBound) -> None:
     holder = session_holder(event.session)
     free(addresses, holder)  # one of an earlier network
     evolve_bound(addresses, AddressBound(node_id=holder, address=event.address))

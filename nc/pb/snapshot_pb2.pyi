@@ -72,16 +72,20 @@ class Invitation(_message.Message):
     def __init__(self, id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., issued_at_ms: _Optional[int] = ..., replica_id: _Optional[str] = ..., peer_address: _Optional[str] = ..., attempt_id: _Optional[str] = ..., redeemed_at_ms: _Optional[int] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("id", "version", "started_at_ms", "level")
+    __slots__ = ("id", "version", "started_at_ms", "level", "ended_at_ms", "is_lost")
     ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    IS_LOST_FIELD_NUMBER: _ClassVar[int]
     id: str
     version: str
     started_at_ms: int
     level: int
-    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., level: _Optional[int] = ...) -> None: ...
+    ended_at_ms: int
+    is_lost: bool
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., level: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., is_lost: _Optional[bool] = ...) -> None: ...
 
 class RemovedReplica(_message.Message):
     __slots__ = ("id", "removed_at_ms")

@@ -127,8 +127,9 @@ class Replaced(OperatorError):
 
     def __init__(self) -> None:
         super().__init__(
-            "another server has started on the same log, and takes it that this one has ended; "
-            "stop one of the two, then start the other again"
+            "another server has started on the same log in this one's place, as it does with a "
+            "copy of this data folder; stop one of the two, then start the other again; a further "
+            "server needs an empty data folder and an invitation (ncadm replicas invite)"
         )
 
 

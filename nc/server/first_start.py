@@ -37,6 +37,11 @@ _UNFINISHED: Final = ("lock", "*.tmp", "lost+found", f"{_KEPT}*")
 
 _SHOWN: Final = 4
 
+_INVITE: Final = (
+    "to start a further server of that cluster, use an invitation (ncadm replicas invite) and an "
+    "empty data folder; else "
+)
+
 
 class Start(Enum):
     """What kind of start this is."""
@@ -145,7 +150,8 @@ def check(there: Listing, log_id: str, *, log_is_empty: bool) -> None:
     missing: list[Path | str] = [] if there.has_secret_key else [there.secret_key]
     missing += [FolderPaths.within(a.folder).ca_key for a in there.authorities if not a.has_key]
     if missing:
-        raise DataLost(_lost(missing, [there.log_name]), remedy=_put_back(there))
+        invite = "" if there.has_secret_key or not there.stream else _INVITE
+        raise DataLost(_lost(missing, [there.log_name]), remedy=invite + _put_back(there))
 
 
 def mark(folders: tuple[Path, ...], log_id: str) -> Iterator[str]:

@@ -175,30 +175,33 @@ async def open_installation(
             certificate_facts=certificates.facts,
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew), GIVE_BACK),
         )
-        with _lost_of_another_log(folder, certificates):
+        with _lost_of_another_log(folder, certificates, settings.cluster):
             yield Installation(
                 settings, folder, opened.start, certificates, made, opened.log_id, parts, renew
             )
 
 
 @contextlib.contextmanager
-def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iterator[None]:
+def _lost_of_another_log(
+    folder: DataFolder, certificates: Certificates, cluster: str | None
+) -> Iterator[None]:
     """Raises DataLost where a start finds that the keys are not the log's, or it was removed."""
+    other = "" if cluster is None else "name this folder's own stream with --cluster, or "
     try:
         yield
     except ReplicaIsRemoved as error:
         raise ConfigError(str(error)) from None
     except KeyOfAnotherLog:
         raise DataLost(
-            f"{folder.secret_key} is not the key that the log was written with, and "
-            "with another no token in it is recognised; put the right one back from a backup"
+            f"{folder.secret_key} is not the key that the log was written with, and with another "
+            f"no token in it is recognised; {other}put the right one back from a backup"
         ) from None
     except AuthorityOfAnotherLog as error:
         pki = getattr(certificates, error.authority)
         raise DataLost(
             f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
-            "signed with, and with another none of them is accepted; put the folder back from "
-            "a backup (docs/how-to/backup.md)"
+            f"signed with, and with another none of them is accepted; {other}put the folder back "
+            "from a backup (docs/how-to/backup.md)"
         ) from None
 
 

@@ -15,7 +15,6 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError, IdTaken
 from nc.domain.events import Event, pb
-from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
@@ -140,9 +139,9 @@ class Membership:
             KeyOfAnotherLog, AuthorityOfAnotherLog: the log is another cluster's.
             ReplicaIsRemoved: an administrator has removed this replica.
         """
-        require_not_removed(self._replica.state.membership, self._parts.name)
+        start = start_command(self._parts, self._replica, version)
         running = await started.enter_async_context(self._running())
-        await self._begin_once(start_command(self._parts, self._replica, version), running)
+        await self._begin_once(start, running)
         started.push_async_callback(self._leave)
         return running
 

@@ -14,7 +14,13 @@ __all__ = ["OwnSession", "start_command"]
 
 
 def start_command(parts: Parts, replica: Replica, version: str) -> StartReplica:
-    return StartReplica(
+    """The command by which a server starts.
+
+    Raises:
+        DomainError: its own state refuses it, as that of another cluster's log does, whose other
+            servers could not be asked. Nothing is recorded then.
+    """
+    command = StartReplica(
         parts.name,
         version,
         str(parts.network),
@@ -24,6 +30,8 @@ def start_command(parts: Parts, replica: Replica, version: str) -> StartReplica:
         is_alone=not parts.shares_log,
         level=parts.level,
     )
+    decide(replica.state, command)
+    return command
 
 
 class OwnSession:
@@ -42,7 +50,6 @@ class OwnSession:
 
     async def begin(self) -> None:
         command = start_command(self._parts, self._replica, self._version)
-        decide(self._replica.state, command)  # a start that is refused records nothing at all
         try:
             # together, so that they are one record
             await asyncio.gather(self._submit(command, "start"), self.record_installed("start"))

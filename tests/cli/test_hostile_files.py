@@ -98,7 +98,7 @@ def _node_tls(path: Path) -> object:
 
 
 def _log(path: Path) -> object:
-    return open_reader(None, path.parent)
+    return open_reader(None, str(path.parent))
 
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
@@ -114,7 +114,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         "secret.key",
         lambda path: DataFolder(path.parent).load_secret_key(SystemSecrets()),
     ),
-    "log export": ("log.zip", lambda path: open_reader(None, path)),
+    "log export": ("log.zip", lambda path: open_reader(None, str(path))),
     "segment": (SEGMENT, _log),
 }
 

@@ -2,15 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nc.cli.config_file import load
+from nc.cli.ncadm import render
+from nc.cli.ncadm.groups.replicas import COLUMNS
+from nc.cli.ncadm.status import _replica
 from nc.cli.newcomer import ReplicaInvitation
+from nc.cli.options import Format
 from nc.cli.pasted import read_replica_line, read_token
 from nc.cli.replica_invitation import replica_invitation
+from nc.client.types import Replica, ReplicaState
 from nc.errors import USAGE, ConfigError
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.programs import Run, run_program
@@ -64,6 +71,7 @@ def test_a_server_is_invited_listed_and_removed(
             e for e in json.loads(ncadm("replicas", "list", "-o", "json").stdout) if e["id"] == name
         )
         assert (data["state"], data["role"], data["self"]) == ("running", "follower", False)
+        assert (data["lost"], data["ended"]) == (False, None)
         assert yaml.safe_load(ncadm("replicas", "list", "-o", "yaml").stdout)[0]["id"] == names[0]
         table = ncadm("replicas", "list").stdout
         assert f"{own} *" in table
@@ -80,6 +88,23 @@ def test_a_server_is_invited_listed_and_removed(
         assert invited.code.encode() not in bytes(b.stderr) + b.stdout
     used = json.loads(ncadm("replicas", "list", "--invitations", "--all", "-o", "json").stdout)
     assert used == []  # that of who was removed is gone, too
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_who_was_lost_did_not_stop(lost: bool) -> None:
+    """In text it is said which of the two, and since when; of one that runs, since its start."""
+    start, end = (datetime(2026, 11, 28, hour, tzinfo=UTC) for hour in (8, 9))
+    state = ReplicaState.RUNNING
+    running = Replica("a", state, (), "1", start, False, None, None, None, None, 0, None, False)
+    ended = replace(running, id="b", state=ReplicaState.STOPPED, ended=end, lost=lost)
+    table = render.listed([running, ended], COLUMNS, Format.TABLE, lambda each: each.id, "")
+    rows = [line.split()[:4] for line in table.splitlines()[1:]]
+    word = "lost" if lost else "stopped"
+    assert rows == [
+        ["a", "running", "2026-11-28", "08:00:00"],
+        ["b", word, "2026-11-28", "09:00:00"],
+    ]
+    assert _replica(ended) == f"b: {word} since 2026-11-28 09:00:00 UTC"
 
 
 def test_an_invitation_is_withdrawn_by_the_beginning_of_its_id(ncadm: Run) -> None:

@@ -150,6 +150,8 @@ REPLICAS = tuple(
         level=None,
         lag_events=None if name == "c" else 1200,
         links=3,
+        ended=datetime(2026, 11, 28, 9, tzinfo=UTC) if name == "c" else None,
+        lost=name == "c",
     )
     for name in "abc"
 )
@@ -158,7 +160,7 @@ REPLICAS = tuple(
 def test_servers_have_rows_where_there_are_several(
     live: LiveConsole, tab: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which leads, which is away, what each lacks of the log; of one server there is no table."""
+    """Which leads, which is away since when, what each lacks; of one server there is no table."""
     status = live.run(live.client.server.status())
     on_stream = replace(status, log=replace(status.log, stream="nats://n1:4222/log"))
     listed: list[Replica] = []
@@ -180,11 +182,11 @@ def test_servers_have_rows_where_there_are_several(
     wait_for(tab, "document.querySelectorAll('#servers tbody tr').length === 3")
     rows = "[...document.querySelectorAll('#servers tbody tr')]"
     shown = tab.run(f"{rows}.map((row) => [...row.cells].map((cell) => cell.textContent))")
-    last = ["3", "0.2.0", "2026-11-28 08:00:00"]
+    last = ["3", "0.2.0"]
     assert [row[:7] for row in shown] == [
-        ["a-0a1b2c (this one)", "running", "leader", "1,200", *last],
-        ["b-0a1b2c", "running", "follower", "1,200", *last],
-        ["c-0a1b2c", "stopped", "\u2013", "\u2013", *last],
+        ["a-0a1b2c (this one)", "running", "leader", "1,200", *last, "2026-11-28 08:00:00"],
+        ["b-0a1b2c", "running", "follower", "1,200", *last, "2026-11-28 08:00:00"],
+        ["c-0a1b2c", "lost", "\u2013", "\u2013", *last, "2026-11-28 09:00:00"],
     ]
     for colours in ("light", "dark"):
         tab.prefer(colours)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain import replica_errors as errors
-from nc.domain.decide import decide
+from nc.domain.decide import Command, decide
+from nc.domain.evolve import evolve
 from nc.domain.invitations import (
     LONGEST_LIFETIME_S,
-    MOST_STOPPED,
     RETENTION_MS,
     EndInvitation,
     ForgetInvitations,
@@ -18,6 +18,8 @@ from nc.domain.invitations import (
     RedeemInvitation,
     RemoveReplica,
 )
+from nc.domain.known_replicas import MOST_STOPPED
+from nc.domain.leadership import LoseReplica
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 from tests.support.histories import NOW_MS, after, kinds, refused
@@ -110,6 +112,26 @@ def test_what_decides_and_what_is_not_there_cannot_be_removed() -> None:
     """The last one stays."""
     assert refused(TWO, RemoveReplica("a", "a")) is errors.ReplicaInCharge
     assert refused(TWO, RemoveReplica("c", "a")) is errors.ReplicaUnknown
+
+
+@pytest.mark.parametrize(
+    ("ends", "is_lost"),
+    [
+        ([stop("b")], False),
+        ([LoseReplica("b")], True),
+        ([start("a", "a2", is_alone=True)], True),  # which shows that b had crashed
+        ([stop("b"), start("a", "a2", is_alone=True)], False),
+    ],
+)
+def test_it_is_known_how_and_when_a_replica_ended(ends: list[Command], is_lost: bool) -> None:
+    """Who stopped has said so; its next start leaves nothing of that."""
+    state = TWO
+    for at_ms, command in enumerate(ends, NOW_MS):
+        state = evolve(state, decide(state, command), at_ms)
+    known = state.membership.replicas["b"]
+    assert (known.ended_at_ms, known.is_lost) == (NOW_MS, is_lost)
+    again = after(state, start("b", "b2")).membership.replicas["b"]
+    assert (again.ended_at_ms, again.is_lost) == (0, False)
 
 
 def test_replicas_that_have_stopped_are_known_up_to_a_number() -> None:

@@ -16,7 +16,7 @@ from nc.domain.profile import NO_PROFILE
 from nc.domain.state import State
 from nc.pb.snapshot_pb2 import StatePart
 from tests.support.event_strategies import events as any_event
-from tests.support.histories import after, connect, disconnect, register, started
+from tests.support.histories import NOW_MS, after, connect, disconnect, register, started
 
 histories = st.lists(any_event, max_size=40)
 
@@ -31,7 +31,7 @@ def many_nodes(count: int) -> State:
 @given(histories, histories)
 def test_a_state_survives_its_snapshot(past: list[Event], future: list[Event]) -> None:
     """Whatever was folded, sense or nonsense: read back it is the same, and goes on as the same."""
-    state = evolve(State(), past)
+    state = evolve(State(), past, NOW_MS)
     read_back = decode(b"".join(encode(state)), state.seq)
     assert read_back == state
     assert read_back.membership.replicas == state.membership.replicas

@@ -1,11 +1,14 @@
 """Who is let in to the servers: TLS with certificates, and credentials."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from eventlog import LogUnavailable, jetstream
-from eventlog.jetstream import connection
+from eventlog.jetstream import StreamAddress, connection
 from tests.support.nats_identities import write_certificates, write_credentials
 from tests.support.nats_servers import address_of, nats_server
 from tests.support.whole_server import until
@@ -26,10 +29,8 @@ async def appended(address: str, folder: Path) -> None:
 
 async def refused(address: str, folder: Path, reason: str) -> str:
     """It is not opened, for this reason, and not since nobody answers; what is said."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "LET_IN_S", 1)  # it is refused in any case
-        with pytest.raises(LogUnavailable, match=reason) as why:
-            await jetstream.open(address, folder)
+    with pytest.raises(LogUnavailable, match=reason) as why:
+        await jetstream.open(address, folder)
     assert why.type is LogUnavailable
     return str(why.value)
 
@@ -37,8 +38,25 @@ async def refused(address: str, folder: Path, reason: str) -> str:
 NOT_IN = "no server of NATS lets this program in"
 
 
+@contextlib.asynccontextmanager
+async def _breaking_off() -> AsyncIterator[int]:
+    """The port of what asks for TLS, and does not speak it."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"tls_required":true,"max_payload":1048576}\r\n')
+        await reader.read(1024)
+        writer.write(b"no TLS\r\n")
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+
+
 async def test_over_tls_with_a_certificate(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only a client with a certificate of the CA is let in, and only to a server with one.
 
@@ -58,9 +76,23 @@ async def test_over_tls_with_a_certificate(
 
         await appended(address("ca", "client"), tmp_path / "copy")
         assert [record.getMessage() for record in caplog.records] == []
-        for ca, client in (("ca", "stranger"), ("other", "client")):
-            await refused(address(ca, client), tmp_path / "no", NOT_IN)
-        await refused(address("ca", "missing"), tmp_path / "no", "ca, cert or key cannot be used")
+        for other, why in (
+            (address("ca", "stranger"), "may not know the CA of .*stranger.pem"),
+            (address("other", "client"), "other.pem is not the CA that signed it"),
+            (address_of(server, stream="L"), "name the CA that signed it, with ca=FILE"),
+            (
+                address_of(server, stream="L", more=f"&ca={pki}/ca.pem"),
+                "add cert=FILE&key=FILE to the address",
+            ),
+        ):
+            await refused(other, tmp_path / "no", f"{NOT_IN}: .*{why}")
+        async with _breaking_off() as port:  # the next server is tried
+            monkeypatch.setattr("nats.aio.client.shuffle", lambda _servers: None)
+            both = address("ca", "client").replace("tls://", f"tls://127.0.0.1:{port},")
+            await connection.disconnect(await connection.connect(StreamAddress.parse(both)))
+        mixed = address("ca", "client").replace("client-key", "stranger-key")
+        await refused(mixed, tmp_path / "no", "are no certificate with its key")
+        await refused(address("ca", "missing"), tmp_path / "no", "missing.pem cannot be read")
         log = await jetstream.open(address("ca", "client"), tmp_path / "copy")
         caplog.clear()
         for seq in (1, 2):

@@ -7,8 +7,16 @@ from typing import Any
 import pytest
 
 import eventlog
-from eventlog import LogLocked, LogReader, LogRewound, RecordTooLarge, jetstream
-from eventlog.jetstream import StreamAddress, messages, tail
+from eventlog import (
+    LogLocked,
+    LogMissing,
+    LogReader,
+    LogRewound,
+    LogUnavailable,
+    RecordTooLarge,
+    jetstream,
+)
+from eventlog.jetstream import StreamAddress, StreamMissing, messages, moving, stream, tail
 from eventlog.jetstream.moving import to_folder, to_stream
 from tests.support.nats_servers import NatsServer, address_of
 
@@ -92,6 +100,38 @@ async def test_a_server_that_is_behind_does_not_cut_what_is_moved_back(
     assert LogReader(tmp_path / "copy").head == LogReader(tmp_path / "writer").head
 
 
+async def test_a_log_that_was_moved_away_takes_no_events_from_who_has_it_open(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was acknowledged until the last moment is in the folder, and nothing is later.
+
+    That is so if the move is interrupted, too, and done again.
+    """
+    address = StreamAddress.parse(address_of(nats, stream="sealed"))
+    await jetstream.make(address, replicas=1)
+    log = await jetstream.open(address, tmp_path / "writer")
+    await log.append(b"x", 1, 0)
+    real = stream.mark_moved
+
+    async def late(*arguments: Any) -> None:
+        await log.append(b"late", 1, 1)
+        await real(*arguments)
+
+    def interrupted(_folder: Path) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "mark_moved", late)
+        patch.setattr(moving, "unmark", interrupted)
+        with pytest.raises(InterruptedError):
+            await to_folder(address, tmp_path / "there", "the folder")
+    await to_folder(address, tmp_path / "there", "the folder")
+    with pytest.raises(LogUnavailable, match="its log was moved elsewhere"):
+        await log.append(b"lost", 1, 2)
+    await log.close()
+    assert [each.payload for each in LogReader(tmp_path / "there").read()] == [b"x", b"late"]
+
+
 async def test_a_stream_that_went_on_is_left_alone(tmp_path: Path, nats: NatsServer) -> None:
     """If something was appended to it, the folder is out of date, and stays a log of its own."""
     written(tmp_path / "log")
@@ -107,8 +147,14 @@ async def test_a_stream_that_went_on_is_left_alone(tmp_path: Path, nats: NatsSer
 
 
 async def test_what_cannot_be_moved(tmp_path: Path, nats: NatsServer) -> None:
-    """A log that a server has, and a record that the servers do not take."""
+    """No log at all, one that a server has, and a record that the servers do not take."""
     address = StreamAddress.parse(address_of(nats, stream="large"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LogMissing):
+        await to_stream(tmp_path / "empty", address, replicas=1, progress=nothing)
+    assert not any((tmp_path / "empty").iterdir())
+    with pytest.raises(StreamMissing):
+        await jetstream.open(address, tmp_path / "copy")
     with closing(eventlog.open(tmp_path / "log")) as log:
         log.append(bytes(2 * 1024 * 1024), 1, 0)
         with pytest.raises(LogLocked):

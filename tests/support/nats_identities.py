@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,17 @@ def _url64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def write_credentials(folder: Path) -> str:
-    """`user.creds` for one account, and `stranger.creds`; the settings of a server for them."""
-    operator, account, system = (Identity(kind) for kind in (_OPERATOR, _ACCOUNT, _ACCOUNT))
+def write_credentials(folder: Path, users: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """Credentials, `NAME.creds`, and the settings of a server for them.
+
+    Args:
+        folder: where they are written.
+        users: by their names, what each may do ("pub", "sub"). There are also `user`, who may do
+            all; `stranger`, of no account; and `poor`, of an account without JetStream.
+    """
+    operator, account, system, poor = (
+        Identity(kind) for kind in (_OPERATOR, _ACCOUNT, _ACCOUNT, _ACCOUNT)
+    )
     any_number = dict.fromkeys(
         ("subs", "conn", "leaf", "imports", "exports", "data", "payload"), -1
     )
@@ -124,10 +132,14 @@ def write_credentials(folder: Path) -> str:
     limits = {**any_number, **storage, "wildcards": True}
     of_account = operator.jwt(account, {"type": "account", "limits": limits})
     of_system = operator.jwt(system, {"type": "account", "limits": any_number})
+    of_poor = operator.jwt(poor, {"type": "account", "limits": {**any_number, "wildcards": True}})
     of_operator = operator.jwt(operator, {"type": "operator"})
-    for name, issuer in (("user", account), ("stranger", Identity(_ACCOUNT))):
+    everybody = {"user": account, "stranger": Identity(_ACCOUNT), "poor": poor}
+    everybody |= dict.fromkeys(users or (), account)
+    for name, issuer in everybody.items():
         user = Identity(_USER)
         about = {"type": "user", "subs": -1, "data": -1, "payload": -1, "pub": {}, "sub": {}}
+        about |= (users or {}).get(name, {})
         text = (
             f"-----BEGIN NATS USER JWT-----\n{issuer.jwt(user, about)}\n"
             f"------END NATS USER JWT------\n\n"
@@ -137,5 +149,6 @@ def write_credentials(folder: Path) -> str:
     return (
         f"operator: {of_operator}\nresolver: MEMORY\n"
         f"system_account: {system.public}\n"
-        f"resolver_preload: {{ {account.public}: {of_account}, {system.public}: {of_system} }}\n"
+        f"resolver_preload: {{ {account.public}: {of_account}, {system.public}: {of_system}, "
+        f"{poor.public}: {of_poor} }}\n"
     )

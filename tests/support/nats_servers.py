@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 PROGRAM = Path(sys.executable).with_name("nats-server")
 START_S = 60  # a busy machine takes a while
@@ -33,6 +34,7 @@ class NatsServer:
         routes: host and port of the cluster's servers, this one included.
         jetstream: more settings of JetStream.
         store: where it keeps streams; by default in its folder.
+        has_jetstream: whether it has JetStream at all.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class NatsServer:
         routes: Mapping[int, tuple[str, int]] | None = None,
         jetstream: str = "",
         store: Path | None = None,
+        has_jetstream: bool = True,
     ) -> None:
         self.folder = folder
         self.store = folder / "store" if store is None else store
@@ -53,6 +56,7 @@ class NatsServer:
         self.extra = extra
         self.routes = routes or {}
         self.jetstream = jetstream
+        self.has_jetstream = has_jetstream
         self.host = f"127.0.1.{number}"
         self.port = free_port(self.host)
         self.monitor = 0
@@ -77,12 +81,15 @@ class NatsServer:
                 f"routes: [{', '.join(others)}] }}"
             )
         sync = f"sync_interval: {self.sync}" if self.sync else ""
+        jetstream = (
+            f'jetstream {{ store_dir: "{self.store}", max_mem: 64M, max_file: 4G, {sync}\n'
+            f"{self.jetstream} }}"
+        )
         return f"""
 server_name: n{self.number}
 listen: "{self.host}:{self.port}"
 http: "{self.host}:{self.monitor}"
-jetstream {{ store_dir: "{self.store}", max_mem: 64M, max_file: 4G, {sync}
-{self.jetstream} }}
+{jetstream if self.has_jetstream else ""}
 {cluster}
 {self.extra}
 """
@@ -130,9 +137,9 @@ jetstream {{ store_dir: "{self.store}", max_mem: 64M, max_file: 4G, {sync}
 
 
 @contextlib.contextmanager
-def nats_server(folder: Path, **settings: str) -> Iterator[NatsServer]:
+def nats_server(folder: Path, **settings: Any) -> Iterator[NatsServer]:
     """One server, ended at the end."""
-    server = NatsServer(folder, **settings)  # type: ignore[arg-type]  # only texts are passed
+    server = NatsServer(folder, **settings)
     server.start(free_port(server.host))
     try:
         server.wait()

@@ -148,13 +148,13 @@ def _held_by_none(address: str) -> NoReturn:
     raise OperationFailed(f"no node in this log has held {address}; `log at` lists those that do")
 
 
-def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
+def names_in(reader: LogReader, data_dir: Path | None, log: str | None) -> Names:
     """Resolves names with the key beside the log, or in a data folder that is named too."""
     if log is not None and data_dir is not None:
         home = data_dir
     else:
-        is_file = log is not None and log.is_file()
-        home = (log if log is not None and is_file else reader.folder).absolute().parent
+        file = None if log is None else Path(log)
+        home = (file if file and file.is_file() else reader.folder).absolute().parent
     return Names(reader, DataFolder(home).secret_key)
 
 

@@ -17,8 +17,9 @@ from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_in
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
 from nc.cli.options import Output, OutputOption
+from nc.cli.stream_address import stream_address, stream_in
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
@@ -80,10 +81,11 @@ def repair(
         typer.echo(f"repaired: event {done['seq']} says so; the originals are in {kept}")
 
 
-def _folder(data_dir: Path | None, log: Path | None) -> Path:
+def _folder(data_dir: Path | None, log: str | None) -> Path:
     if (address := stream_in(log)) is not None:
+        stream = stream_address("--log", address)
         raise OperationFailed(
-            f"{address} is a stream: put it back from the copy in a server's data folder"
+            f"{stream} is a stream: put it back from the copy in a server's data folder"
         )
     folder = log_path(data_dir, log)
     if folder.is_file():

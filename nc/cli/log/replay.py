@@ -123,7 +123,7 @@ class _Tape(NamedTuple):
     load: Callable[[Progress], _Read]
 
 
-def _of_folder(data_dir: Path | None, log: Path | None) -> tuple[_Tape, Naming]:
+def _of_folder(data_dir: Path | None, log: str | None) -> tuple[_Tape, Naming]:
     reader = open_reader(data_dir, log)
 
     def load(_: Progress) -> _Read:

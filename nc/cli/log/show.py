@@ -15,6 +15,7 @@ from nc.cli.log.query import names_in
 from nc.cli.log.render import text_format
 from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.options import Output, OutputOption
+from nc.cli.stream_address import stream_in
 from nc.clock import SystemClock
 from nc.contract import LARGEST_UINT64
 from nc.history.as_of import BaseMissing, nearest
@@ -50,7 +51,7 @@ def show(
 
     Example: network-controller log show --data-dir ./data --type StateChanged --from -2h
     """
-    if follow and log_path(data_dir, log).is_file():
+    if follow and stream_in(log) is None and log_path(data_dir, log).is_file():
         raise typer.BadParameter("--follow: a file that was exported does not grow")
     reader = open_reader(data_dir, log)
     chosen = options.filter(names_in(reader, data_dir, log))

@@ -19,7 +19,7 @@ import typer
 from eventlog import LogReader
 from eventlog.segments import SEGMENT_SUFFIX
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.stream_address import stream_address
+from nc.cli.stream_address import stream_address, stream_in
 from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 from nc.replica.gc import gc_disabled
 
@@ -32,44 +32,38 @@ DataDirOption = Annotated[
     ),
 ]
 LogOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--log",
         metavar="PATH",
         help="A log's own folder, such as a copy, a binary export, or the stream of a cluster "
         "(nats://HOST,…/STREAM), instead of the data folder's.",
+        path_type=str,  # completed as a path; one has no second slash, which an address has
         readable=False,
     ),
 ]
 
 _UNPACKED: Final = "network-controller-"  # the beginning of the temporary folder's name
-_STREAMS: Final = ("nats", "tls")
 _STEPS: Final = 500  # of a bar: more are not visible, and each takes a while
 
 
-def stream_in(log: Path | None) -> str | None:
-    """The address of the stream that the option names; None: it names a path."""
-    # a path has one slash where an address has two
-    scheme, slash, rest = str(log).partition(":/")
-    return f"{scheme}://{rest.lstrip('/')}" if slash and scheme in _STREAMS else None
-
-
-def log_path(data_dir: Path | None, log: Path | None) -> Path:
+def log_path(data_dir: Path | None, log: str | None) -> Path:
     """The folder or the file that the options name; of a data folder, the log in it.
 
-    What names a stream is given back.
+    Args:
+        data_dir: as given.
+        log: as given, and no address.
 
     Raises:
         OperationFailed: they name nothing that exists and can be read.
     """
-    path = log
-    if path is not None and stream_in(path) is not None:
-        return path
-    if path is None:
+    if log is None:
         home = data_dir or default_data_dir()
         path = DataFolder(home).log
         for each in (home, path):
             _require(each, f"name the data folder with --data-dir or {DATA_DIR_VARIABLE}")
+    else:
+        path = Path(log)
     _require(path, "name a log's folder, or an exported file")
     inside = DataFolder(path).log
     # os.path hides permission errors; the reader reports them
@@ -92,7 +86,7 @@ def _require(path: Path, what_to_do: str) -> None:
         raise OperationFailed(f"{path} is neither a folder nor a regular file: {what_to_do}")
 
 
-def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
+def open_reader(data_dir: Path | None, log: str | None) -> LogReader:
     """The log that the options name.
 
     Raises:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from nc.cli.ncadm import render
+from nc.cli.ncadm.groups.replicas import state_of
 from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption
@@ -75,7 +76,8 @@ def _tokens(status: ServerStatus) -> str:
 def _replica(each: Replica) -> str:
     role = "" if each.role is None else f", {each.role}"
     lag = f", lag {each.lag_events} events" if each.lag_events else ""
-    return f"{each.id}{' (this one)' if each.self else ''}: {each.state}{role}{lag}"
+    since = "" if each.ended is None else f" since {second_utc(each.ended)}"
+    return f"{each.id}{' (this one)' if each.self else ''}: {state_of(each)}{since}{role}{lag}"
 
 
 def _certificate(each: CertificateStatus) -> str:

@@ -29,14 +29,18 @@ function troubles(status) {
   return list.length ? box("ul", "troubles", ...list) : line("p", "Nothing is wrong.", "good");
 }
 
+function shownTime(ms) {
+  return ms === null ? "–" : expiryText(ms);
+}
+
 const COLUMNS = [
   ["Server", (each) => line("th", each.self ? `${each.id} (this one)` : each.id)],
-  ["State", (each) => line("td", each.state, each.state === "running" ? "good" : "expired")],
+  ["State", (each) => line("td", each.lost ? "lost" : each.state, each.state === "running" ? "good" : "expired")],
   ["Role", (each) => line("td", each.role ?? "–")],
   ["Lag", (each) => line("td", each.lag_events === null ? "–" : numberText(each.lag_events))],
   ["Links", (each) => line("td", numberText(each.links))],
   ["Version", (each) => line("td", each.version || "–")],
-  ["Since", (each) => line("td", each.since === null ? "–" : expiryText(each.since))],
+  ["Since", (each) => line("td", shownTime(each.ended ?? each.since))],
   ["Address", (each) => line("td", each.address ?? "–")],
   ["Session", (each) => line("td", each.sessions.join(", ") || "–")],
 ];

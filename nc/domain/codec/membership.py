@@ -5,7 +5,8 @@ from typing import Any
 
 from rpds import HashTrieMap
 
-from nc.domain.invitations import Invitation, KnownReplica, Membership
+from nc.domain.invitations import Invitation, Membership
+from nc.domain.known_replicas import KnownReplica
 from nc.pb import snapshot_pb2 as pb
 
 
@@ -47,7 +48,7 @@ class MembershipReader:
             )
         for replica in part.replicas:
             self._replicas[replica.id] = KnownReplica(
-                replica.version, replica.started_at_ms, replica.level
+                *(getattr(replica, field) for field in KnownReplica._fields)
             )
         self._removed |= {each.id: each.removed_at_ms for each in part.removed}
 

@@ -133,6 +133,7 @@ class ReplicasService:
         if removed_ms is not None:
             place = pb.REPLICA_STATE_REMOVED
         since_ms = 0 if known is None else known.started_at_ms
+        ended = known if place == pb.REPLICA_STATE_STOPPED else None
         view = pb.Replica(
             id=replica_id,
             state=place,
@@ -142,6 +143,8 @@ class ReplicasService:
             since_ms=since_ms if removed_ms is None else removed_ms,
             self=replica_id == self._own_id,
             links=sum(links.get(session, 0) for session in of_it),
+            ended_ms=0 if ended is None else ended.ended_at_ms,
+            lost=ended is not None and ended.is_lost,
         )
         for session in of_it[-1:]:  # more than one for a moment at most
             standing = self._standing(session)

@@ -171,7 +171,10 @@ def answer_of(call: Call, response: Any) -> Answer:
         certificates = _certificates_for(call.key, response.certificates)
         return Answer(Facts(OK), SUCCESS_MESSAGE, token, certificates, node=made)
     if isinstance(response, replicas_pb2.ListReplicasResponse):
-        states = [f"{each.id} {_REPLICA_STATES[each.state]}" for each in response.replicas]
+        states = [
+            f"{each.id} {'LOST' if each.lost else _REPLICA_STATES[each.state]}"
+            for each in response.replicas
+        ]
         listed = (f"{len(response.invitations)} invitations", *states)
         return Answer(Facts(OK, said=listed), SUCCESS_MESSAGE)
     if isinstance(response, replicas_pb2.InviteReplicaResponse):

@@ -131,7 +131,7 @@ def test_moving_again_is_no_harm(moved: tuple[Path, str], run: Run, tmp_path: Pa
     log.close()
     done = run("network-controller", "log", "move", "--log", str(other), "--to", address)
     assert done.returncode == 1
-    assert "the stream has log" in done.stderr
+    assert "the stream has another log" in done.stderr
 
 
 def test_following_a_stream(moved: tuple[Path, str]) -> None:
@@ -162,7 +162,19 @@ _NOBODY = "nats://127.0.1.1:1/L"
         (["verify", "--log", _NOBODY], 4, "no server of NATS answers"),
         (["move", "--log", _NOBODY, "--to", "/a"], 4, "no server of NATS answers"),
         (["repair", "--log", _NOBODY], 1, "is a stream"),
+        (["repair", "--log", "nats://user:word@h/L"], 2, "name a creds file"),
+        (["move", "--log", "/a", "--to", "nats:///L"], 2, "it names no host; expected nats://HOST"),
+        (["show", "--log", "nats://[h/L"], 2, "its hosts cannot be read"),
+        (["show", "--log", "nats:/h/L"], 2, "address nats:/h/L: it names no host"),
+        (["show", "--log", "http://h/L"], 2, "no nats:// or tls:// at its beginning"),
         (["move", "--log", "/a", "--to", "/b"], 2, "name a stream"),
+        (["move", "--log", _NOBODY, "--to", "/a/b"], 1, "/a is not there, or no folder"),
+        (["move", "--log", _NOBODY, "--to", __file__], 1, "is no folder"),
+        (
+            ["move", "--log", __file__, "--to", _NOBODY],
+            1,
+            "is a file; a log's own folder can be moved",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(arguments: list[str], code: int, message: str, run: Run) -> None:
@@ -171,3 +183,35 @@ def test_what_is_wrong_is_said(arguments: list[str], code: int, message: str, ru
     assert done.returncode == code
     assert message in done.stderr
     assert "word" not in done.stderr.replace("password", "")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_server_without_jetstream_is_asked_for_it(run: Run, tmp_path: Path) -> None:
+    """It has answered, so that nobody has to look at the network, or to try again."""
+    with nats_server(tmp_path / "nats", has_jetstream=False) as other:
+        address = address_of(other, stream="L")
+        ports = [f"--{each}-port=0" for each in ("grpc", "bootstrap", "link")]
+        data = ("--data-dir", str(tmp_path / "data"), "--metrics-listen", "none", *ports)
+        for command in (
+            ("log", "show", "--log", address),
+            ("serve", "--cluster", address, "--advertise", "127.0.0.1", *data),
+        ):
+            done = run("network-controller", *command)
+            assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+            assert "has no JetStream: add jetstream" in done.stderr
+
+
+_OTHERS = [
+    ["export", "--format", "jsonl", "--out", "-"],
+    ["repair"],
+    ["show", "--follow"],
+    ["move", "--to", "/a"],
+]
+
+
+@pytest.mark.parametrize("command", [*READING, *_OTHERS], ids=" ".join)
+def test_an_address_is_read_as_it_was_typed(command: list[str], run: Run) -> None:
+    """No command reads it as a path, whose slashes are one: the stream is not taken for a host."""
+    done = run("network-controller", "log", *command, "--log", "nats:///x")
+    assert done.returncode == 2
+    assert "--log: address nats:///x: it names no host; expected nats://HOST" in done.stderr

@@ -37,15 +37,19 @@ class ReplicasCommands(LazyGroup):
 app = typer.Typer(cls=ReplicasCommands, add_completion=False, rich_markup_mode=None)
 
 
+def state_of(replica: Replica) -> str:
+    return "lost" if replica.lost else replica.state
+
+
 def _shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
 COLUMNS: Final[tuple[Column[Replica], ...]] = (
     Column("id", lambda each: each.id + (" *" if each.self else "")),
-    Column("state", lambda each: each.state),
+    Column("state", state_of),
     Column("role", lambda each: _shown(each.role)),
-    Column("since (UTC)", lambda each: second(each.since, ""), rank=1),
+    Column("since (UTC)", lambda each: second(each.ended or each.since, ""), rank=1),
     Column("lag", lambda each: _shown(each.lag_events), rank=2, is_number=True),
     Column("links", lambda each: f"{each.links:,}", rank=3, is_number=True),
     Column("address", lambda each: _shown(each.address), rank=3),
@@ -89,6 +93,9 @@ def list_replicas(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List the servers that share the log. The one that answers has a *.
+
+    One that is stopped has said so; one that is lost was killed, or nobody heard it any more. The
+    time is that of the start, of one that does not run that of its end.
 
     Example: ncadm replicas list
     """

@@ -24,33 +24,33 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1anc/admin/v1/replicas.proto\x12\x0bnc.admin.v1\"\xaf\x02\n\x07Replica\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.nc.admin.v1.ReplicaState\x12\x10\n\x08sessions\x18\x03 \x03(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08since_ms\x18\x05 \x01(\x03\x12\x0c\n\x04self\x18\x06 \x01(\x08\x12+\n\x04role\x18\x07 \x01(\x0e\x32\x18.nc.admin.v1.ReplicaRoleH\x00\x88\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x08 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05level\x18\t \x01(\rH\x02\x88\x01\x01\x12\x17\n\nlag_events\x18\n \x01(\x04H\x03\x88\x01\x01\x12\r\n\x05links\x18\x0b \x01(\rB\x07\n\x05_roleB\n\n\x08_addressB\x08\n\x06_levelB\r\n\x0b_lag_events\"\x98\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x02 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x03 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x04 \x01(\x08\x12\x12\n\nreplica_id\x18\x05 \x01(\t\x12\x14\n\x0cpeer_address\x18\x06 \x01(\t\x12\x16\n\x0eredeemed_at_ms\x18\x07 \x01(\x03\"\"\n\x13ListReplicasRequest\x12\x0b\n\x03\x61ll\x18\x01 \x01(\x08\"l\n\x14ListReplicasResponse\x12&\n\x08replicas\x18\x01 \x03(\x0b\x32\x14.nc.admin.v1.Replica\x12,\n\x0binvitations\x18\x02 \x03(\x0b\x32\x17.nc.admin.v1.Invitation\"*\n\x14InviteReplicaRequest\x12\x12\n\nlifetime_s\x18\x01 \x01(\x03\"\x91\x01\n\x15InviteReplicaResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\'\n\x06issued\x18\x02 \x01(\x0b\x32\x17.nc.admin.v1.Invitation\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61_cert_hash\x18\x05 \x01(\t\x12\x0f\n\x07\x63luster\x18\x06 \x01(\t\"\'\n\x14RemoveReplicaRequest\x12\x0f\n\x07replica\x18\x01 \x01(\t\"z\n\x15RemoveReplicaResponse\x12\'\n\x07replica\x18\x01 \x01(\x0b\x32\x14.nc.admin.v1.ReplicaH\x00\x12-\n\ninvitation\x18\x02 \x01(\x0b\x32\x17.nc.admin.v1.InvitationH\x00\x42\t\n\x07removed*~\n\x0cReplicaState\x12\x1d\n\x19REPLICA_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REPLICA_STATE_RUNNING\x10\x01\x12\x19\n\x15REPLICA_STATE_STOPPED\x10\x02\x12\x19\n\x15REPLICA_STATE_REMOVED\x10\x03*_\n\x0bReplicaRole\x12\x1c\n\x18REPLICA_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13REPLICA_ROLE_LEADER\x10\x01\x12\x19\n\x15REPLICA_ROLE_FOLLOWER\x10\x02\x32\xf9\x01\n\x08Replicas\x12K\n\x04List\x12 .nc.admin.v1.ListReplicasRequest\x1a!.nc.admin.v1.ListReplicasResponse\x12O\n\x06Invite\x12!.nc.admin.v1.InviteReplicaRequest\x1a\".nc.admin.v1.InviteReplicaResponse\x12O\n\x06Remove\x12!.nc.admin.v1.RemoveReplicaRequest\x1a\".nc.admin.v1.RemoveReplicaResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x1anc/admin/v1/replicas.proto\x12\x0bnc.admin.v1\"\xcf\x02\n\x07Replica\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.nc.admin.v1.ReplicaState\x12\x10\n\x08sessions\x18\x03 \x03(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08since_ms\x18\x05 \x01(\x03\x12\x0c\n\x04self\x18\x06 \x01(\x08\x12+\n\x04role\x18\x07 \x01(\x0e\x32\x18.nc.admin.v1.ReplicaRoleH\x00\x88\x01\x01\x12\x14\n\x07\x61\x64\x64ress\x18\x08 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05level\x18\t \x01(\rH\x02\x88\x01\x01\x12\x17\n\nlag_events\x18\n \x01(\x04H\x03\x88\x01\x01\x12\r\n\x05links\x18\x0b \x01(\r\x12\x10\n\x08\x65nded_ms\x18\x0c \x01(\x03\x12\x0c\n\x04lost\x18\r \x01(\x08\x42\x07\n\x05_roleB\n\n\x08_addressB\x08\n\x06_levelB\r\n\x0b_lag_events\"\x98\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x02 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x03 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x04 \x01(\x08\x12\x12\n\nreplica_id\x18\x05 \x01(\t\x12\x14\n\x0cpeer_address\x18\x06 \x01(\t\x12\x16\n\x0eredeemed_at_ms\x18\x07 \x01(\x03\"\"\n\x13ListReplicasRequest\x12\x0b\n\x03\x61ll\x18\x01 \x01(\x08\"l\n\x14ListReplicasResponse\x12&\n\x08replicas\x18\x01 \x03(\x0b\x32\x14.nc.admin.v1.Replica\x12,\n\x0binvitations\x18\x02 \x03(\x0b\x32\x17.nc.admin.v1.Invitation\"*\n\x14InviteReplicaRequest\x12\x12\n\nlifetime_s\x18\x01 \x01(\x03\"\x91\x01\n\x15InviteReplicaResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\'\n\x06issued\x18\x02 \x01(\x0b\x32\x17.nc.admin.v1.Invitation\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61_cert_hash\x18\x05 \x01(\t\x12\x0f\n\x07\x63luster\x18\x06 \x01(\t\"\'\n\x14RemoveReplicaRequest\x12\x0f\n\x07replica\x18\x01 \x01(\t\"z\n\x15RemoveReplicaResponse\x12\'\n\x07replica\x18\x01 \x01(\x0b\x32\x14.nc.admin.v1.ReplicaH\x00\x12-\n\ninvitation\x18\x02 \x01(\x0b\x32\x17.nc.admin.v1.InvitationH\x00\x42\t\n\x07removed*~\n\x0cReplicaState\x12\x1d\n\x19REPLICA_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REPLICA_STATE_RUNNING\x10\x01\x12\x19\n\x15REPLICA_STATE_STOPPED\x10\x02\x12\x19\n\x15REPLICA_STATE_REMOVED\x10\x03*_\n\x0bReplicaRole\x12\x1c\n\x18REPLICA_ROLE_UNSPECIFIED\x10\x00\x12\x17\n\x13REPLICA_ROLE_LEADER\x10\x01\x12\x19\n\x15REPLICA_ROLE_FOLLOWER\x10\x02\x32\xf9\x01\n\x08Replicas\x12K\n\x04List\x12 .nc.admin.v1.ListReplicasRequest\x1a!.nc.admin.v1.ListReplicasResponse\x12O\n\x06Invite\x12!.nc.admin.v1.InviteReplicaRequest\x1a\".nc.admin.v1.InviteReplicaResponse\x12O\n\x06Remove\x12!.nc.admin.v1.RemoveReplicaRequest\x1a\".nc.admin.v1.RemoveReplicaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nc.admin.v1.replicas_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPLICASTATE']._serialized_start=1007
-  _globals['_REPLICASTATE']._serialized_end=1133
-  _globals['_REPLICAROLE']._serialized_start=1135
-  _globals['_REPLICAROLE']._serialized_end=1230
+  _globals['_REPLICASTATE']._serialized_start=1039
+  _globals['_REPLICASTATE']._serialized_end=1165
+  _globals['_REPLICAROLE']._serialized_start=1167
+  _globals['_REPLICAROLE']._serialized_end=1262
   _globals['_REPLICA']._serialized_start=44
-  _globals['_REPLICA']._serialized_end=347
-  _globals['_INVITATION']._serialized_start=350
-  _globals['_INVITATION']._serialized_end=502
-  _globals['_LISTREPLICASREQUEST']._serialized_start=504
-  _globals['_LISTREPLICASREQUEST']._serialized_end=538
-  _globals['_LISTREPLICASRESPONSE']._serialized_start=540
-  _globals['_LISTREPLICASRESPONSE']._serialized_end=648
-  _globals['_INVITEREPLICAREQUEST']._serialized_start=650
-  _globals['_INVITEREPLICAREQUEST']._serialized_end=692
-  _globals['_INVITEREPLICARESPONSE']._serialized_start=695
-  _globals['_INVITEREPLICARESPONSE']._serialized_end=840
-  _globals['_REMOVEREPLICAREQUEST']._serialized_start=842
-  _globals['_REMOVEREPLICAREQUEST']._serialized_end=881
-  _globals['_REMOVEREPLICARESPONSE']._serialized_start=883
-  _globals['_REMOVEREPLICARESPONSE']._serialized_end=1005
-  _globals['_REPLICAS']._serialized_start=1233
-  _globals['_REPLICAS']._serialized_end=1482
+  _globals['_REPLICA']._serialized_end=379
+  _globals['_INVITATION']._serialized_start=382
+  _globals['_INVITATION']._serialized_end=534
+  _globals['_LISTREPLICASREQUEST']._serialized_start=536
+  _globals['_LISTREPLICASREQUEST']._serialized_end=570
+  _globals['_LISTREPLICASRESPONSE']._serialized_start=572
+  _globals['_LISTREPLICASRESPONSE']._serialized_end=680
+  _globals['_INVITEREPLICAREQUEST']._serialized_start=682
+  _globals['_INVITEREPLICAREQUEST']._serialized_end=724
+  _globals['_INVITEREPLICARESPONSE']._serialized_start=727
+  _globals['_INVITEREPLICARESPONSE']._serialized_end=872
+  _globals['_REMOVEREPLICAREQUEST']._serialized_start=874
+  _globals['_REMOVEREPLICAREQUEST']._serialized_end=913
+  _globals['_REMOVEREPLICARESPONSE']._serialized_start=915
+  _globals['_REMOVEREPLICARESPONSE']._serialized_end=1037
+  _globals['_REPLICAS']._serialized_start=1265
+  _globals['_REPLICAS']._serialized_end=1514
 # @@protoc_insertion_point(module_scope)

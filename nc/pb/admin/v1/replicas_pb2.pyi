@@ -28,7 +28,7 @@ REPLICA_ROLE_LEADER: ReplicaRole
 REPLICA_ROLE_FOLLOWER: ReplicaRole
 
 class Replica(_message.Message):
-    __slots__ = ("id", "state", "sessions", "version", "since_ms", "self", "role", "address", "level", "lag_events", "links")
+    __slots__ = ("id", "state", "sessions", "version", "since_ms", "self", "role", "address", "level", "lag_events", "links", "ended_ms", "lost")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,8 @@ class Replica(_message.Message):
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     LAG_EVENTS_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_MS_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: ReplicaState
     sessions: _containers.RepeatedScalarFieldContainer[str]
@@ -51,7 +53,9 @@ class Replica(_message.Message):
     level: int
     lag_events: int
     links: int
-    def __init__(self_, id: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., sessions: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., since_ms: _Optional[int] = ..., self: _Optional[bool] = ..., role: _Optional[_Union[ReplicaRole, str]] = ..., address: _Optional[str] = ..., level: _Optional[int] = ..., lag_events: _Optional[int] = ..., links: _Optional[int] = ...) -> None: ...
+    ended_ms: int
+    lost: bool
+    def __init__(self_, id: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., sessions: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ..., since_ms: _Optional[int] = ..., self: _Optional[bool] = ..., role: _Optional[_Union[ReplicaRole, str]] = ..., address: _Optional[str] = ..., level: _Optional[int] = ..., lag_events: _Optional[int] = ..., links: _Optional[int] = ..., ended_ms: _Optional[int] = ..., lost: _Optional[bool] = ...) -> None: ...
 
 class Invitation(_message.Message):
     __slots__ = ("id", "issued_at_ms", "expires_at_ms", "expired", "replica_id", "peer_address", "redeemed_at_ms")

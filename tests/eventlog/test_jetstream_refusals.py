@@ -1,0 +1,192 @@
+"""Why a server of NATS does not serve: the cause and the remedy are named."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from eventlog import LogUnavailable, LogUnreachable, jetstream
+from eventlog.jetstream import connection
+from tests.support.nats_identities import write_credentials
+from tests.support.nats_servers import NatsServer, address_of, nats_server
+
+pytestmark = [  # as that fixture says
+    pytest.mark.usefixtures("forgotten_sockets"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+# What the documentation says that a user needs.
+_NEEDED = {
+    "pub": {"allow": ["E.log", "$JS.API.STREAM.*.E", "$JS.API.DIRECT.GET.E"]},
+    "sub": {"allow": ["E.tail", "_INBOX.>"]},
+}
+_PUBLISHED = ("L.log", "$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.INFO.L", "$JS.API.DIRECT.GET.L")
+_SUBSCRIBED = ("L.tail", "_INBOX.>")
+_USERS = {
+    "exact": _NEEDED,
+    **{f"pub-{n}": {"pub": {"deny": [each]}} for n, each in enumerate(_PUBLISHED)},
+    **{f"sub-{n}": {"sub": {"deny": [each]}} for n, each in enumerate(_SUBSCRIBED)},
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Has the users' credentials."""
+    return tmp_path_factory.mktemp("users")
+
+
+@pytest.fixture(scope="module")
+def nats(home: Path) -> Iterator[NatsServer]:
+    """A server with accounts, which knows those users."""
+    with nats_server(home / "nats", extra=write_credentials(home, _USERS)) as server:
+        asyncio.run(jetstream.make(_address(server, home, "user"), replicas=1))
+        yield server
+
+
+def _address(nats: NatsServer, home: Path, user: str, stream: str = "L") -> str:
+    return address_of(nats, stream=stream, more=f"&creds={home}/{user}.creds")
+
+
+async def used(address: str, folder: Path) -> None:
+    """The log in the stream, which is made if it is missing, is appended to."""
+    with contextlib.suppress(jetstream.StreamMissing):
+        await _append(address, folder)
+        return
+    await jetstream.make(address, replicas=1)
+    await _append(address, folder)
+
+
+async def _append(address: str, folder: Path) -> None:
+    log = await jetstream.open(address, folder)
+    try:
+        await log.append(b"x", 1, log.last_seq)
+    finally:
+        await log.close()
+
+
+async def _refusal(attempt: Callable[[], Awaitable[object]], expected: str) -> LogUnavailable:
+    """What it ends with; a busy machine may say first that nobody answered in so short a time."""
+    for _ in range(20):
+        with pytest.raises(LogUnavailable) as why:
+            await attempt()
+        if expected in str(why.value):
+            break
+    assert expected in str(why.value)
+    return why.value
+
+
+async def test_a_user_needs_no_more_than_is_said(
+    nats: NatsServer, home: Path, tmp_path: Path
+) -> None:
+    """With exactly those permissions a log is made, read and appended to."""
+    await used(_address(nats, home, "exact", "E"), tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", [name for name in _USERS if name != "exact"])
+async def test_a_permission_that_is_missing_is_named(
+    name: str, nats: NatsServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a user may not do ends the attempt with what it is, and with all that is needed."""
+    monkeypatch.setattr("eventlog.jetstream.stream._ANSWER_S", 0.3)  # nobody answers those
+    monkeypatch.setattr("eventlog.jetstream.messages._ANSWER_S", 0.3)
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    (subject,) = next(iter(_USERS[name].values()))["deny"]
+    stream = "new" if "CREATE" in subject else "L"
+    address = _address(nats, home, name, stream)
+    why = await _refusal(partial(used, address, tmp_path / "copy"), "this user of NATS may not do")
+    assert type(why) is LogUnavailable
+    assert subject.lower().rstrip(">") in str(why)
+    assert f"subscribe to {stream}.tail, _INBOX.>" in str(why)
+
+
+async def test_no_jetstream_is_said_of_the_account_or_the_server(
+    nats: NatsServer, home: Path, tmp_path: Path
+) -> None:
+    """Nobody is asked to look at the network: a setting turns it on."""
+    poor = _address(nats, home, "poor")
+    with nats_server(tmp_path / "nats", has_jetstream=False) as other:
+        for address, why in (
+            (poor, "this account of NATS has no JetStream: add jetstream: enabled"),
+            (address_of(other, stream="L"), r"has no JetStream: add jetstream \{ … \} to its"),
+        ):
+            with pytest.raises(LogUnavailable, match=why) as error:
+                await jetstream.open(address, tmp_path / "copy", only_reads=True)
+            assert error.type is LogUnavailable
+        with pytest.raises(LogUnavailable, match="has no JetStream: add jetstream to its settings"):
+            await jetstream.make(address_of(other, stream="L"), replicas=1)
+
+
+async def test_a_cluster_that_is_too_small_is_named(nats: NatsServer, home: Path) -> None:
+    """What NATS says against a stream is repeated."""
+    with pytest.raises(LogUnavailable, match=r"replicas > 1 not supported.* must be one cluster"):
+        await jetstream.make(_address(nats, home, "user", "three"), replicas=3)
+
+
+@contextlib.asynccontextmanager
+async def listening(greeting: bytes, *, ends: bool = False) -> AsyncIterator[tuple[int, bytearray]]:
+    """What says this at a port, and the bytes that it was sent."""
+    received = bytearray()
+    writers: list[asyncio.StreamWriter] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(OSError):
+            writer.write(greeting)
+            await writer.drain()
+            while not ends and (data := await reader.read(1024)):
+                received.extend(data)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], received
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("greeting", "ends", "why"),
+    [
+        (b"", False, "something listens there, and says nothing"),
+        (b"", True, "the connection is ended without a word"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False, "it says 'SSH-2.0-OpenSSH_9.2'"),
+        (b"\x15\x03\x01\x00\x02\x02\n", False, "no server of NATS: it says"),
+        (b"x" * 200_000, False, "its first line does not end"),
+    ],
+)
+async def test_what_is_no_server_of_nats_is_not_taken_for_one(
+    greeting: bytes, ends: bool, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has refused anything then: it says what was found in place of a server."""
+    if not greeting and not ends:
+        monkeypatch.setattr(connection, "_CONNECT_S", 0.2)
+    async with listening(greeting, ends=ends) as (port, _):
+        address = f"nats://127.0.0.1:{port}/L"
+        said = await _refusal(partial(jetstream.open, address, tmp_path / "copy"), why)
+    assert isinstance(said, LogUnreachable)
+    assert "no server of NATS answers: " in str(said)
+
+
+async def test_nothing_is_sent_without_tls_where_it_was_asked_for(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    """A server, or who stands in its place, that does not ask for TLS gets no byte."""
+    told = b'INFO {"server_id":"x","version":"2.11.0","headers":true,"max_payload":1048576}\r\n'
+    real = address_of(nats, stream="L").replace("nats:", "tls:")
+    async with listening(told) as (port, received):
+        for address in (real, f"tls://127.0.0.1:{port}/L"):
+            with pytest.raises(LogUnavailable, match="does not ask for TLS"):
+                await jetstream.open(address, tmp_path / "copy")
+        assert not received
+
+
+async def test_a_page_that_is_not_natss_is_said(
+    nats: NatsServer, home: Path, tmp_path: Path
+) -> None:
+    """A wrong `monitor` is no traceback, and no old version."""
+    wrong = _address(nats, home, "user").replace(f"monitor={nats.monitor}", f"monitor={nats.port}")
+    with pytest.raises(LogUnavailable, match="is no monitoring page of NATS; name the port"):
+        await jetstream.open(wrong, tmp_path / "copy")
