@@ -92,6 +92,15 @@ class SharedReplica(Replica):
                     raise
             await asyncio.sleep(_AGAIN_S)
 
+    async def carry_out(self, command: Command, origin: Origin) -> list[Event]:
+        """Make a change that another replica asks for, here and once; raises as `submit`.
+
+        Whether to ask the next leader is for that replica to say: its link, or its process, may
+        have ended by then, and the change would undo what followed it.
+        """
+        own = origin._replace(session=self.session)
+        return await super().submit(command, own, internal=True)
+
     async def stand(self, command: StandForElection, origin: Origin) -> None:
         """Try to be elected; raises as `Replica.submit`."""
         await super().submit(command, origin, internal=True)

@@ -99,7 +99,7 @@ class Membership:
             self._own,
             wiring.methods,
             parts.callers,
-            wiring.own_changes.submit_as,
+            wiring.own_changes.make,
             *(parts.clock, parts.logger, wiring.waiting),
         )
         self.methods = replica_methods(self._service)

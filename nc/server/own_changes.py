@@ -1,12 +1,13 @@
-"""Changes that the server itself wants: each is carried out in as many records as it needs."""
+"""Changes that servers themselves want: each is carried out in as many records as it needs."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
 from eventlog.api import Limits
 from nc.domain.decide import Command
 from nc.domain.errors import SessionEnded
+from nc.domain.events import Event
 from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import DropSome, StartReplica, StopReplica
 from nc.replica.batch import Origin
@@ -17,6 +18,8 @@ from nc.secrets import RequestIds
 # What a change of the server's own may fail with for now; whoever leads later wants it again. Any
 # of several servers may be replaced, or taken for lost, between two steps.
 NOT_NOW: Final = (NotLeading, SessionEnded, WriteRefused, OutcomeOpen)
+
+Submit = Callable[[Command], Awaitable[list[Event]]]  # as `Replica.submit`, for one origin
 
 # What the end of a link takes in a record, at the most.
 DROP_BYTES: Final = 512
@@ -46,11 +49,11 @@ class OwnChanges:
 
     async def submit(self, command: Command, method: str) -> None:
         """Make a change; raises as `Replica.submit`, and some of its links may have ended then."""
-        await self.submit_as(command, Origin("system", method, self._request_ids.new()))
+        origin = Origin("system", method, self._request_ids.new())
+        await self.make(command, partial(self._replica.submit, origin=origin, internal=True))
 
-    async def submit_as(self, command: Command, origin: Origin) -> None:
-        """As `submit`, for another replica."""
-        submit = partial(self._replica.submit, origin=origin, internal=True)
+    async def make(self, command: Command, submit: Submit) -> None:
+        """Make anyone's change; `submit` makes what goes into one record."""
         if isinstance(command, StartReplica | StopReplica | ExpireNodes) and self._decides():
             some = DropSome(command, self._most_drops)
             while len(self._replica.state.links) > self._most_drops and await submit(some):

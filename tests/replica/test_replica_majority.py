@@ -1,5 +1,6 @@
 """A replica on a log that other machines keep: no majority, lost events, other writers, limits."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 
 from eventlog import MemoryLog, RecordTooLarge
 from eventlog.errors import LogRewound
-from nc.domain.events import Batch
+from nc.domain.decide import Command
+from nc.domain.events import Batch, Event
 from nc.domain.leadership import StandForElection
 from nc.domain.links import AcceptLink
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
-from nc.replica.batch import decide_batch
-from nc.replica.errors import NoMajority, OutcomeOpen, Replaced
+from nc.domain.tokens import IssueToken
+from nc.replica.appends import LocalLog
+from nc.replica.batch import Origin, decide_batch
+from nc.replica.errors import LeaderLost, NoMajority, NotLeading, OutcomeOpen, Replaced
 from nc.replica.replica import Replica, Unwritable
 from nc.replica.shared import SharedReplica
 from tests.support.hesitant_log import HesitantLog
@@ -111,6 +115,43 @@ async def test_an_election_that_was_open_answers_no_command() -> None:
         answer(True)
     assert await outcomes(tasks) == [1]
     await replica.stop()
+
+
+@on_a_loop
+async def test_a_replaced_leader_passes_nothing_on_for_another_replica() -> None:
+    """Whether the next leader shall make the change is for that replica to say."""
+    log, clock, gate = MemoryLog(), ManualClock(), Gate()
+    leader, next_one = (
+        SharedReplica(LocalLog(log, clock, run_blocking=gate), clock, run_blocking=gate)
+        for _ in range(2)
+    )
+    leader.session, next_one.session = "a", "b"
+    held: list[Callable[[bool], None]] = []
+    passed_on: list[Command] = []
+
+    async def forward(command: Command, _origin: Origin, _insist: bool) -> list[Event]:
+        passed_on.append(command)
+        return []
+
+    leader.forward, leader.forwarded = forward, (IssueToken,)
+    leader.acknowledge = lambda _, answer: held.append(answer)
+    leader.start()
+    await leader.stand(StandForElection("a", 1, "192.0.2.1:6440"), ORIGIN)
+    open_one = asyncio.create_task(leader.carry_out(issue("appended"), ORIGIN))
+    await settle()
+    next_one.start()
+    await next_one.stand(StandForElection("b", 2, "192.0.2.2:6440"), ORIGIN)
+    leader.look()
+    await settle()
+    for answer in held:
+        answer(False)  # nobody has said that the followers have it
+    leader.acknowledge = lambda _, answer: answer(True)  # a refusal
+    late_one = asyncio.create_task(leader.carry_out(issue("late"), ORIGIN))
+    assert await outcomes([open_one, late_one]) == [LeaderLost, NotLeading]
+    assert passed_on == []
+    assert set(replayed(log).tokens) == {"appended"}
+    await leader.stop()
+    await next_one.stop()
 
 
 @on_a_loop

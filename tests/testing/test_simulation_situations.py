@@ -3,9 +3,12 @@
 import pytest
 
 from nc.testing import CheckState
+from nc.testing.contract.laws import links
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import (
+    Break,
+    BreakLink,
     Call,
     DuplicateNode,
     Expire,
@@ -14,7 +17,7 @@ from nc.testing.simulation.actions import (
     SwitchOff,
     SwitchOn,
 )
-from nc.testing.simulation.outages import CutPower, RestartServer
+from nc.testing.simulation.outages import CutPower, KillServer, RestartServer
 from nc.testing.simulation.quarrels import Ask, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -81,6 +84,22 @@ FOUND_IN_CLUSTERS = {
                 TroubleAll(20_000, 40, Trouble.BUSY),
                 *(SwitchOff(25_000, f"node {number}", False) for number in (1, 2, 3, 4)),
                 Call(65_000, CheckState("node 1")),
+            ),
+        ),
+    ),
+    "a leader is replaced while two links of a node wait for its answer": (
+        "a replaced leader asks the next one in a followers place",
+        links.an_old_link_s_end_does_not_touch_a_newer_one,
+        Plan(
+            519_789,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                Join(1000, "node 1", replica=1),
+                TroubleAll(5000, 60, Trouble.LOSES_ANSWERS),
+                KillServer(5500, down_s=1, replica=1),
+                BreakLink(5700, "node 1", Break.AT_SERVER),
+                KillServer(7700, down_s=1, replica=2),
             ),
         ),
     ),

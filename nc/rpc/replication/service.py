@@ -11,6 +11,7 @@ follower          leader
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +21,7 @@ from nc.clock import Clock, now_ms
 from nc.contract import OK
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError, SessionEnded
+from nc.domain.events import Event
 from nc.domain.links import HandOverAddress
 from nc.domain.replicas import StartReplica
 from nc.pb.replica.v1 import replication_pb2 as pb
@@ -42,11 +44,12 @@ from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
 from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
 
-__all__ = ["BEAT_S", "ReplicationService", "Submit"]
+__all__ = ["BEAT_S", "Make", "ReplicationService"]
 
 BEAT_S: Final = 0.5
 
-Submit = Callable[[Command, Origin], Awaitable[None]]  # a change, in as many records as it needs
+# Makes a change, in as many records as it needs, by what makes one.
+Make = Callable[[Command, Callable[[Command], Awaitable[list[Event]]]], Awaitable[None]]
 
 
 class ReplicationService:
@@ -58,7 +61,7 @@ class ReplicationService:
         own: where its own link port is.
         methods: what can be called, by path.
         callers: knows the administrator's certificate of the folder.
-        submit: makes changes.
+        make: makes changes.
         clock: for permissions.
         log: gets errors that are bugs.
         waiting: gets the nodes that wait at followers.
@@ -71,7 +74,7 @@ class ReplicationService:
         own: Callable[[], Peer],
         methods: Callable[[], Methods],
         callers: Callers,
-        submit: Submit,
+        make: Make,
         clock: Clock,
         log: FilteringBoundLogger,
         waiting: WaitingNodes,
@@ -81,7 +84,7 @@ class ReplicationService:
         self._own = own
         self._methods = methods
         self._callers = callers
-        self._submit = submit
+        self._make = make
         self._clock = clock
         self._log = log
         self._waiting = waiting
@@ -249,7 +252,8 @@ class ReplicationService:
             raise SessionEnded
         if isinstance(command, HandOverAddress):
             command = self._with_waiting(command)
-        await self._submit(command, Origin(said.actor, said.method, said.request_id))
+        origin = Origin(said.actor, said.method, said.request_id)
+        await self._make(command, partial(self._role.replica.carry_out, origin=origin))
 
     def _with_waiting(self, command: HandOverAddress) -> HandOverAddress:
         """The command with what is known of the nodes that wait at any server."""
