@@ -15,11 +15,11 @@ from tests.testing.planted_cluster_bugs import CLUSTER_BUGS
 # two steps): some hundred, and the long search looks for those.
 MOST_TRIALS = 60
 
-# These take what hundreds of trials do not draw: a link that ends at a follower while the log is
-# busy for long, a leader that is replaced while two links of a node wait for its answer. The
-# situations of these names in `FOUND_IN_CLUSTERS` find them.
+# Two faults have to meet, such as the end of a link at a follower and a log that is busy for long,
+# which hundreds of trials do not draw: the situations in `FOUND_IN_CLUSTERS` find them.
 BY_SITUATION = {
     "a refused end of a link is not asked for again",
+    "a start whose outcome is open is asked for under another session",
     "a replaced leader asks the next one in a followers place",
 }
 
