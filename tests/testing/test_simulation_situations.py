@@ -14,7 +14,7 @@ from nc.testing.simulation.actions import (
     SwitchOff,
     SwitchOn,
 )
-from nc.testing.simulation.outages import CutPower, RestartServer
+from nc.testing.simulation.outages import CutPower, KillServer, RestartServer
 from nc.testing.simulation.quarrels import Ask, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -66,6 +66,22 @@ FOUND_IN_CLUSTERS = {
                 Join(1000, "node 1"),
                 DuplicateNode(5000, "node 1", for_s=6),
                 SendPackets(15_000, "node 1", to="node 1", count=1, size_bytes=100),
+            ),
+        ),
+    ),
+    "a newer link's server is killed before the link has its address": (
+        "a replaced link outlives the server of the newer one",
+        SAME_LINKS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                Join(1000, "node 1"),  # at server 2
+                SwitchOff(20_000, "node 1", silently=True),
+                SwitchOn(25_000, "node 1"),  # at server 3
+                KillServer(25_035, down_s=0, replica=2),
+                SwitchOff(25_036, "node 1", silently=False),
             ),
         ),
     ),
