@@ -193,15 +193,8 @@ class Agent:
         return opened
 
     async def _note_link(self, connection: HubConnection, target: Target) -> None:
-        """Report a link, and keep what is known by it."""
+        """Keep what is known by a link, and report it."""
         self._held = connection.interface.ip
-        self._log.info(
-            log_events.AGENT_CONNECTED,
-            server=str(target),
-            address=str(connection.interface),
-            offload=connection.offload,
-            device=self.traffic.device_name,
-        )
         address, loop = (target.host, target.port), asyncio.get_running_loop()
 
         def note() -> None:
@@ -210,6 +203,13 @@ class Agent:
 
         connection.on_told = note
         await asyncio.to_thread(note)
+        self._log.info(
+            log_events.AGENT_CONNECTED,
+            server=str(target),
+            address=str(connection.interface),
+            offload=connection.offload,
+            device=self.traffic.device_name,
+        )
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
         if self._renewal is not None:
             return

@@ -2,8 +2,8 @@
 
 Pure: equal states and equal commands give equal events. A command that is decided again, on the
 state that its events led to, changes nothing: it is refused, or leads to no events. The exceptions
-are StartReplica, StopReplica and RecordRepair, which are recorded each time, and RenewCertificates
-and a repeated attempt's RedeemToken, since certificates are signed for each.
+are StartReplica without a session, StopReplica and RecordRepair, which are recorded each time, and
+RenewCertificates and a repeated attempt's RedeemToken, since certificates are signed for each.
 """
 
 from collections.abc import Callable

@@ -103,6 +103,8 @@ def decide_start(
 ) -> list[Event]:
     """Record ReplicaStarted, then drop the links of the sessions that have ended.
 
+    A session begins once: who is not sure that it has asks again, and its links are not dropped.
+
     Raises:
         KeyOfAnotherLog: the log's token ids were made with another key.
         AuthorityOfAnotherLog: the log's certificates were signed with another CA key.
@@ -114,6 +116,8 @@ def decide_start(
     ):
         if known and given not in ("", known):
             raise AuthorityOfAnotherLog(name)
+    if command.session and sessions.get(command.session) == command.replica_id:
+        return []
     started = ReplicaStarted(
         replica_id=command.replica_id,
         version=command.version,

@@ -19,11 +19,7 @@ from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
-from nc.replica.errors import (
-    NotCurrent,
-    Stopping,
-    Unwritable,
-)
+from nc.replica.errors import NotCurrent, Stopping, Unwritable
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
@@ -43,7 +39,7 @@ from nc.server.own_addresses import OwnAddresses
 from nc.server.own_changes import NOT_NOW, OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
-from nc.server.standing import why_it_ends
+from nc.server.standing import OwnSessions
 from nc.text import host_port
 
 __all__ = ["Membership"]
@@ -105,7 +101,7 @@ class Membership:
         self.methods = replica_methods(self._service)
         self._losses = Losses(self.role, self._submit, parts.logger)
         self._addresses = OwnAddresses(replica, self._bind, parts.logger)
-        self._has_begun = False
+        self._sessions = OwnSessions(parts.name)
         self._is_stopping = False
         self._is_serving: bool | None = None
         self._may_serve = True
@@ -179,7 +175,7 @@ class Membership:
         finally:
             begun.cancel()
         self._start = start
-        self._has_begun = True
+        self._sessions.began(start.session)
 
     async def _leave(self) -> None:
         """Answer nothing any more, then record the stop: the leader waits for it until then."""
@@ -236,9 +232,8 @@ class Membership:
 
     def _see(self, events: Sequence[Event]) -> None:
         self._losses.see(events)
-        begun = self._replica.session if self._has_begun else ""
         for event in events:
-            if (end := why_it_ends(event, self._parts.name, begun)) is not None:
+            if (end := self._sessions.see(event)) is not None:
                 self._replica.look(end)
 
     async def _look(self) -> None:
@@ -269,16 +264,19 @@ class Membership:
                 await self._addresses.look()
 
     async def _begin_anew_if_lost(self) -> None:
-        """A replica that was lost goes on in another session; its links have been dropped."""
-        replica = self._replica
-        if not self._has_begun or self._is_stopping:
+        """A replica that was lost goes on in another session; its links have been dropped.
+
+        One whose start is not known to be made is asked for again.
+        """
+        replica, own = self._replica, self._sessions
+        if not own or self._is_stopping or replica.session in replica.state.sessions:
             return
-        if replica.session in replica.state.sessions:
-            return
-        self.role.begin_session(new_session(self._parts.secrets))
-        start = self._start = replace(self._start, session=replica.session)
-        self._following.ahead()
-        await self._wiring.own_changes.submit(start, "start")
+        if own.has_begun(replica.session):
+            self.role.begin_session(new_session(self._parts.secrets))
+            own.ask(replica.session)
+            self._start = replace(self._start, session=replica.session)
+            self._following.ahead()
+        await self._wiring.own_changes.submit(self._start, "start")
 
     async def _submit(self, command: LoseReplica | DropUnowned) -> None:
         await self._wiring.own_changes.submit(command, "losses")

@@ -1,4 +1,4 @@
-"""What a server knows of itself and the others, beside what the log says: for who lists them."""
+"""What a server knows of itself and the others, beside what the log says."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from nc.rpc.admin.replicas import Standing
 if TYPE_CHECKING:
     from nc.server.server import Server
 
-__all__ = ["standing_of", "why_it_ends"]
+__all__ = ["OwnSessions", "standing_of"]
 
 
 def standing_of(server: "Server", session: str) -> Standing:
@@ -25,16 +25,46 @@ def standing_of(server: "Server", session: str) -> Standing:
     return Standing("" if peer is None else peer.host, lag)
 
 
-def why_it_ends(event: Event, name: str, session: str) -> Replaced | None:
-    """Why an event ends the replica of this name; None: it does not.
+class OwnSessions:
+    """Those that one server's process has asked the log for: each is another one's successor.
+
+    Whether a start is in the log may stay open, while a later one is asked for: all of them are its
+    own for as long as it runs.
 
     Args:
-        event: has become part of the state.
         name: of the replica.
-        session: which it has begun, or "".
     """
-    if event.replica_removed.replica_id == name:
-        return Removed()
-    started = event.replica_started  # by a server that has a copy of the folder
-    is_other = started.replica_id == name and session not in ("", started.session)
-    return Replaced() if is_other else None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._asked: set[str] = set()
+        self._begun: set[str] = set()  # those of which the log has a start
+
+    def __bool__(self) -> bool:
+        """Whether there is any yet."""
+        return bool(self._asked)
+
+    def ask(self, session: str) -> None:
+        """The log is asked to begin this one."""
+        self._asked.add(session)
+
+    def began(self, session: str) -> None:
+        """The log has its start."""
+        self.ask(session)
+        self._begun.add(session)
+
+    def has_begun(self, session: str) -> bool:
+        """Whether the log is known to have its start; it may have ended since."""
+        return session in self._begun
+
+    def see(self, event: Event) -> Replaced | None:
+        """An event has become part of the state; why it ends the replica, None: it does not."""
+        if event.replica_removed.replica_id == self._name:
+            return Removed()
+        started = event.replica_started
+        if started.replica_id != self._name or not self._asked:
+            return None
+        if started.session not in self._asked:
+            return Replaced()  # by a server that has a copy of the folder
+        self.began(started.session)
+        return None

@@ -36,7 +36,7 @@ def test_three_nodes_are_seen_in_the_console(tmp_path: Path) -> None:
     assert any("This goes on" in line for line in program.stdout)
     program.send_signal(signal.SIGINT)
     told, complaints = program.communicate(timeout=PATIENCE_S)
-    assert (program.returncode, complaints) == (0, "")
+    assert (program.returncode, complaints) == (0, ""), complaints
     assert told.endswith("nothing of it is left.\n")
     assert list(tmp_path.iterdir()) == []
 

@@ -58,6 +58,15 @@ def test_a_start_ends_earlier_sessions_of_the_same_replica_alone() -> None:
     assert state.links["b"].session == "s2"
 
 
+def test_a_session_begins_once() -> None:
+    """Who asks again changes nothing, as after an answer that was lost: links are not dropped."""
+    start = started("r1", "s1")
+    state = after(with_nodes(), start, AcceptLink("a", "l1", 1, "s1"))
+    assert decide(state, start) == []
+    ended = after(state, started("r1", "s2"))
+    assert [event.WhichOneof("kind") for event in decide(ended, start)] == ["replica_started"]
+
+
 def test_a_start_that_is_alone_ends_all() -> None:
     """It drops every link: none of the processes that held them has the log any more."""
     state = after(

@@ -12,6 +12,7 @@ from nc.replica.leases import LeaderLeases
 from nc.replica.queue import CommandQueue
 from nc.replica.role import Role
 from nc.server.membership import Membership
+from nc.server.standing import OwnSessions
 from tests.testing.cluster_planting import A_LINK_TOO_MANY, ClusterBug, into
 
 BUGS: list[ClusterBug] = []
@@ -100,6 +101,19 @@ def a_lost_session_goes_on(patch: pytest.MonkeyPatch) -> None:
     async def nothing(_: Membership) -> None: ...
 
     patch.setattr(Membership, "_begin_anew_if_lost", nothing)
+
+
+@bug("nothing crashes", is_shared=True)
+def a_start_whose_outcome_is_open_is_asked_for_under_another_session(
+    patch: pytest.MonkeyPatch,
+) -> None:
+    """And what the log says of the one before is taken for another server's."""
+
+    def ask(self: OwnSessions, session: str) -> None:
+        self._asked = {session}
+
+    patch.setattr(OwnSessions, "ask", ask)
+    patch.setattr(OwnSessions, "has_begun", lambda _self, _session: True)
 
 
 @bug("who is in touch is not lost", is_shared=True)

@@ -15,12 +15,12 @@ from tests.testing.planted_cluster_bugs import CLUSTER_BUGS
 # two steps): some hundred, and the long search looks for those.
 MOST_TRIALS = 60
 
-# Hundreds of trials do not draw what it takes: a link ends at a follower while the log is busy for
-# long; a server ends within a link's handshake, and the node does not come again. The situations of
-# `FOUND_IN_CLUSTERS` find them.
+# Two faults have to meet, such as the end of a link at a follower and a log that is busy for long,
+# which hundreds of trials do not draw: the situations in `FOUND_IN_CLUSTERS` find them.
 BY_SITUATION = {
     "a refused end of a link is not asked for again",
     "a replaced link outlives the server of the newer one",
+    "a start whose outcome is open is asked for under another session",
 }
 
 FEW_ACTS = draw(3, 8, is_shared=True)

@@ -75,6 +75,12 @@ def test_many_days(seed: int) -> None:
     require_day(seed)
 
 
+@pytest.mark.long
+def test_a_token_may_be_forgotten_just_before_the_clock_is_set() -> None:
+    """A wrong clock was steady for long, and is put right half a second after that."""
+    require_day(25, 4 * 3600)
+
+
 def test_the_same_seed_is_the_same_day() -> None:
     """What was observed, line by line, and the log, byte for byte."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nc.testing import CheckState
+from nc.testing import CheckHealth, CheckState
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import (
@@ -15,7 +15,7 @@ from nc.testing.simulation.actions import (
     SwitchOn,
 )
 from nc.testing.simulation.outages import CutPower, KillServer, RestartServer
-from nc.testing.simulation.quarrels import Ask, ForkLog, RewindLog, TroubleAll
+from nc.testing.simulation.quarrels import LOG, Ask, Cut, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 from tests.testing.simulated_clusters import BY_NAME, BY_SITUATION, judged
@@ -108,6 +108,21 @@ FOUND_IN_CLUSTERS = {
             "10.1.1.1/24",
             is_shared=True,
             actions=(Ask(2000, 15), CutPower(9000, 3, 0.9, 3, down_s=0, replica=1)),
+        ),
+    ),
+    "a server that was lost reaches the leader for long before it reaches the log": (
+        "a start whose outcome is open is asked for under another session",
+        NOTHING_CRASHES,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                Cut(10_000, 20, replica=1, other=0),
+                Cut(10_000, 20, replica=1, other=LOG),
+                Cut(30_500, 30, replica=1, other=LOG),  # by then it has read of its loss
+                Call(70_000, CheckHealth()),
+            ),
         ),
     ),
     "servers begin at once, with one administrator's certificate": (

@@ -25,6 +25,7 @@ from nc.agent.program import (
 )
 from nc.cli import signals
 from nc.cli.demo.traffic import exchange
+from nc.cli.event_loop import report_stray
 from nc.client.client import AsyncClient
 from nc.client.contexts import Context
 from nc.client.types import IssuedToken
@@ -80,6 +81,7 @@ async def _server(data_dir: Path) -> AsyncIterator[Server]:
         link_port=0,
     )
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: report_stray(log, context))
     made = serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=log)
     async with made as (_, server):
         yield server

@@ -24,10 +24,13 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
   dialog.showModal();
   return new Promise((done) => {
     let isDone = false;
-    dialog.onclose = () => {
-      dialog.replaceChildren(); // it may have shown a secret
+    const ended = () => {
+      if (dialog.open && dialog.contains(heading)) return; // the one before has ended
+      dialog.removeEventListener("close", ended);
+      if (!dialog.open) dialog.replaceChildren(); // it may have shown a secret
       done(isDone);
     };
+    dialog.addEventListener("close", ended);
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       yes.disabled = true;

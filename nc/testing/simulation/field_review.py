@@ -1,6 +1,7 @@
 """What must have held over a day of faults, and must hold at its end."""
 
 import asyncio
+import math
 from typing import Final
 
 from nc.domain.tokens import Tokens
@@ -20,6 +21,7 @@ class FieldReview:
         self._cluster = cluster
         self._server: object = None
         self._since_s = 0.0  # when the server started
+        self._set_at_s = -math.inf  # the clock, as of the last look
         self._tokens: Tokens | None = None
 
     @property
@@ -40,9 +42,12 @@ class FieldReview:
         if server is not self._server:
             self._server, self._since_s = server, cluster.now_s
         known, self._tokens = self._tokens, server.replica.state.tokens
+        before_s, self._set_at_s = self._set_at_s, cluster.clock_set_at_s
         if known is None or known is self._tokens:
             return
         steady_s = cluster.now_s - max(self._since_s, cluster.clock_set_at_s)
+        if before_s != cluster.clock_set_at_s:  # the token may have been forgotten just before
+            steady_s = max(steady_s, cluster.clock_set_at_s - max(self._since_s, before_s))
         is_steady = steady_s >= FORGET_AFTER_S - _LOOK_S
         now_ms = cluster.time.now_ns() // 1_000_000
         for token_id in known:
