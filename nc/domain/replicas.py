@@ -8,7 +8,7 @@ process that held it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
@@ -20,6 +20,11 @@ from nc.domain.links import Links, drop_owned
 from nc.domain.nodes import ExpireNodes
 
 Sessions: TypeAlias = "HashTrieMap[str, str]"  # those that have not ended → their replica's id
+
+# The kinds of the events that begin or end sessions.
+SESSION_EVENTS: Final = frozenset(
+    {"replica_started", "replica_stopped", "replica_lost", "replica_removed"}
+)
 
 
 class AuthorityKeys(NamedTuple):

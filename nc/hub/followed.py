@@ -80,9 +80,10 @@ class FollowedLinks:
         return newer.link_id in self._hub.sessions or self._hub.is_peers(newer.session)
 
     def _follow_elsewhere(self, change: StateChanged) -> None:
-        """The node's newer link at a peer has its address, or has failed."""
-        if not self._hub.is_peers(change.session):
-            return
+        """A link that is not here has its address, or has ended and left the node without one.
+
+        Whoever held it: its server may have stopped, or be lost, before its links are dropped.
+        """
         if change.to_state == pb.CONNECTION_STATE_CONNECTED:
             self._superseded.replace(change.node_id)
         elif (

@@ -22,6 +22,7 @@ from nc import log_events
 from nc.backoff import delay_s
 from nc.clock import Clock, now_ms
 from nc.domain.events import Event
+from nc.domain.replicas import SESSION_EVENTS
 from nc.domain.state import State
 from nc.hub.connection import AcceptedConnection
 from nc.hub.peer_link import PeerLink, PeerUnreachable, open_peer_link
@@ -113,7 +114,7 @@ class Mesh:
         """Follow where nodes are, and which servers there are."""
         self.nodes.follow(events)
         kinds = {event.WhichOneof("kind") for event in events}
-        if kinds & {"replica_started", "replica_stopped", "replica_lost"}:
+        if kinds & SESSION_EVENTS:
             self._changed.set()
 
     async def run(self) -> None:

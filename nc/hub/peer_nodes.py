@@ -13,13 +13,12 @@ from typing import Final
 from nc.domain.events import Event
 from nc.domain.fsm import ConnectionState
 from nc.domain.replica_addresses import own_address
+from nc.domain.replicas import SESSION_EVENTS
 from nc.domain.state import State
 from nc.hub.ports import PeerPort
 from nc.hub.switch import Switch
 
-_SESSION_EVENTS: Final = frozenset(
-    {"replica_started", "replica_stopped", "replica_lost", "replica_address_bound"}
-)
+_SERVER_EVENTS: Final = SESSION_EVENTS | {"replica_address_bound"}
 
 # How many nodes are looked at in one turn of the event loop: some milliseconds.
 _NODES_PER_TURN: Final = 1000
@@ -55,7 +54,7 @@ class PeerNodes:
             kind = event.WhichOneof("kind")
             if kind == "state_changed":
                 self.look_at(event.state_changed.node_id)
-            elif kind in _SESSION_EVENTS:
+            elif kind in _SERVER_EVENTS:
                 self.look_at_servers()
 
     async def look_at_all(self) -> None:

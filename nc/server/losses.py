@@ -8,11 +8,10 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.domain.events import Event
 from nc.domain.leadership import DropUnowned, LoseReplica, unowned
+from nc.domain.replicas import SESSION_EVENTS
 from nc.replica.role import Role
 
 __all__ = ["Losses", "SubmitLoss"]
-
-_ENDS: Final = ("replica_lost", "replica_removed", "replica_started", "replica_stopped")
 
 # A link's end takes less than this in a record; some milliseconds of the event loop.
 _DROPS: Final = 500
@@ -35,7 +34,7 @@ class Losses:
         before, self._sessions = self._sessions, self._role.replica.state.sessions
         for event in events:
             kind = event.WhichOneof("kind")
-            if kind not in _ENDS:
+            if kind not in SESSION_EVENTS:
                 continue
             self.may_have_unowned = True
             if kind == "replica_lost":

@@ -11,7 +11,7 @@ from nc.agent.connection import HubConnection
 from nc.agent.link_errors import LinkEnded
 from nc.domain import links, nodes, replicas
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
-from nc.domain.events import Event, pb
+from nc.domain.events import Event, StateChanged, pb
 from nc.domain.expiry import has_passed
 from nc.domain.links import DropLink, Links, drop
 from nc.domain.nodes import Nodes, SetExpiries
@@ -107,6 +107,18 @@ def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> N
 def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -> None:
     """It is kept, and its server never learns that the newer one has its address."""
     patch.setattr(FollowedLinks, "_follow_elsewhere", lambda *_: None)
+
+
+@bug(*A_LINK_TOO_MANY, "every live agent is connected again", is_shared=True)
+def a_replaced_link_outlives_the_server_of_the_newer_one(patch: pytest.MonkeyPatch) -> None:
+    """A server that has ended is no peer any more when its links are dropped."""
+    follow = FollowedLinks._follow_elsewhere
+
+    def of_peers(self: FollowedLinks, change: StateChanged) -> None:
+        if self._hub.is_peers(change.session):
+            follow(self, change)
+
+    patch.setattr(FollowedLinks, "_follow_elsewhere", of_peers)
 
 
 @bug("an attempt to enrol makes one node", "a node is enrolled once")

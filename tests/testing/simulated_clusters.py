@@ -19,6 +19,7 @@ MOST_TRIALS = 60
 # which hundreds of trials do not draw: the situations in `FOUND_IN_CLUSTERS` find them.
 BY_SITUATION = {
     "a refused end of a link is not asked for again",
+    "a replaced link outlives the server of the newer one",
     "a start whose outcome is open is asked for under another session",
     "a replaced leader asks the next one in a followers place",
 }

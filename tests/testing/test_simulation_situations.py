@@ -72,6 +72,22 @@ FOUND_IN_CLUSTERS = {
             ),
         ),
     ),
+    "a newer link's server is killed before the link has its address": (
+        "a replaced link outlives the server of the newer one",
+        SAME_LINKS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                Join(1000, "node 1"),  # at server 2
+                SwitchOff(20_000, "node 1", silently=True),
+                SwitchOn(25_000, "node 1"),  # at server 3
+                KillServer(25_035, down_s=0, replica=2),
+                SwitchOff(25_036, "node 1", silently=False),
+            ),
+        ),
+    ),
     "a link ends at a follower while the log is busy": (
         "a refused end of a link is not asked for again",
         SAME_LINKS,
