@@ -1,5 +1,6 @@
 """The node agent as a process of its own, and what it says."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -64,8 +65,10 @@ class AgentProcess:
     def lines(self) -> list[dict[str, Any]]:
         """Every log line so far."""
         if not self._stderr.closed:
-            self._stderr.seek(0)
-            self.said = self._stderr.read().decode()
+            file = (
+                self._stderr.fileno()
+            )  # whose position is the program's: it goes on writing there
+            self.said = os.pread(file, os.fstat(file).st_size, 0).decode()
         whole, _, _ = self.said.rpartition("\n")
         return [fields for line in whole.splitlines() if (fields := parse(line.encode()))]
 
