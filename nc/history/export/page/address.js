@@ -7,6 +7,7 @@ import { chooseNode } from "./nodes.js";
 import { showTab, shownTab, tabNames } from "./tabs.js";
 
 let remembering = 0;
+let known = location.hash; // as this page wrote or read it last
 let awaited = null; // the sequence number of the moment in the address, while it is not read yet
 
 export function rememberSoon() {
@@ -16,6 +17,7 @@ export function rememberSoon() {
 
 function remember() {
   remembering = 0;
+  if (location.hash !== known) return; // somebody has gone elsewhere, which `recall` is told next
   const parts = new URLSearchParams();
   if (!chosen.isAtEnd) parts.set("seq", seqs[chosen.position]);
   else if (awaited !== null) parts.set("seq", awaited);
@@ -23,7 +25,8 @@ function remember() {
   if (chosen.byTime !== usual.byTime) parts.set("by", chosen.byTime ? "time" : "event");
   if (shownTab() !== tabNames()[0]) parts.set("view", shownTab());
   const wanted = String(parts) ? `#${parts}` : "";
-  if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname);
+  if (known !== wanted) history.replaceState(null, "", wanted || location.pathname);
+  known = location.hash;
 }
 
 export const usual = { byTime: false };
@@ -36,6 +39,7 @@ export function awaitedSeq() {
 }
 
 export function recall() {
+  known = location.hash;
   const parts = new URLSearchParams(location.hash.slice(1));
   const text = parts.get("seq");
   const seq = text !== null && /^\d+$/.test(text) ? Number(text) : null;
