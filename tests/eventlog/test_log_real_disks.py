@@ -4,8 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -76,13 +74,6 @@ needs_strace = pytest.mark.skipif(STRACE is None, reason="there is no strace her
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or UNSHARE is None, reason="only root may mount a tmpfs"
 )
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """On a disk, where the machine has one: the other tests may be in memory."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="nc-tests-") as folder:
-        yield Path(folder)
 
 
 def append_under(folder: Path, injection: str) -> tuple[int, int, str]:
