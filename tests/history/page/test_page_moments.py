@@ -105,6 +105,21 @@ def test_a_history_before_1970_ends_with_its_last_event(shown: Shown) -> None:
         assert tab.run("slideTo(1), cells(rows('nodes')[0])[3]") == expiry_words(-1)
 
 
+def test_a_history_whose_clock_was_put_back_ends_with_its_last_event(shown: Shown) -> None:
+    """An expiry that had passed has not passed any more."""
+    events = [
+        Event(node_registered=NodeRegistered(node_id="a")),
+        Event(expiry_changed=ExpiryChanged(node_id="a", expires_at_ms=NOW_MS)),
+    ]
+    times_ms = (NOW_MS + 1, NOW_MS - 1)
+    history = [
+        Recorded(seq, Entry(recorded_at_ns=at_ms * 1_000_000), event)
+        for seq, (at_ms, event) in enumerate(zip(times_ms, events, strict=True), start=1)
+    ]
+    with shown(history) as tab:
+        assert tab.run("slideTo(1), cells(rows('nodes')[0])[3]") == expiry_words(NOW_MS)
+
+
 def test_only_rows_in_sight_exist(shown: Shown, busy: list[Recorded]) -> None:
     """However long a list is, the page holds a few dozen rows of it."""
     with shown(busy) as tab:

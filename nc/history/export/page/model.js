@@ -70,15 +70,19 @@ export function nameAt(node, position) {
   return statuses[node.status[0] - 1]?.name || node.id;
 }
 
-// When the history ends: now, of a live source.
+// When the history ends, if not with its last event: now, of a live source.
+function untilNow() {
+  return live.aheadMs === null ? untilMs || -Infinity : Date.now() + live.aheadMs;
+}
+
+// Where the scale of time ends: a clock may have been put back before the last event.
 export function endMs() {
-  const now = live.aheadMs === null ? untilMs || -Infinity : Date.now() + live.aheadMs;
-  return Math.max(drawnTimes[count], now);
+  return Math.max(drawnTimes[count], untilNow());
 }
 
 // When a position is: at the end it is when the history ends.
 export function timeAt(position) {
-  return position === count ? Math.max(times[count], endMs()) : times[position];
+  return position === count ? Math.max(times[count], untilNow()) : times[position];
 }
 
 export function networkAt(position) {
