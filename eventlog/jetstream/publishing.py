@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from eventlog.api import Record
 from eventlog.errors import LogBusy, LogFull, LogRewound, LogUnavailable
@@ -65,36 +65,47 @@ async def publish(
     """
     name, loop = str(address), asyncio.get_running_loop()
     begun_s = loop.time()
+    tail.kept = pending.after + 1
     while True:
-        answer = await _ask(client, address.stream, pending)
-        error = answer.get("error")
-        if error is None and "seq" in answer:
-            _check_place(name, int(answer["seq"]), pending)
+        said = await _ask(client, address.stream, pending)
+        if said.place:
+            _check_place(name, said.place, pending)
             await tail.pass_own(pending.after + 1, pending.data)
             return Outcome.APPENDED
-        code, why = (error or {}).get("err_code"), (error or {}).get("description", "no answer")
-        waited_s = loop.time() - begun_s
-        if not answer and client.denied:
+        waited_s, is_behind = loop.time() - begun_s, False
+        if said is _NOTHING and client.denied:
             raise LogUnavailable(name, not_permitted(address.stream, client.denied))
-        if code == _WRONG_LAST_SEQUENCE:
-            last = int(found[1]) if (found := _LAST.search(why)) else pending.after
+        if said.code == _WRONG_LAST_SEQUENCE:
+            last = int(found[1]) if (found := _LAST.search(said.why)) else pending.after
             if last > pending.after:
                 return await _read(tail, pending, name, busy_after_s - waited_s)
-            if last < pending.after and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
+            is_behind = last < pending.after
+            if is_behind and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
-        elif code == _SEALED:
+        elif said.code == _SEALED:
             raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
-        elif code in _NO_ROOM and not pending.is_open:
-            raise LogFull(name, f"the stream takes nothing more: {why}")
+        elif said.code in _NO_ROOM and not pending.is_open:
+            raise LogFull(name, f"the stream takes nothing more: {said.why}")
         pending.is_open = True
-        if waited_s > busy_after_s and code != _WRONG_LAST_SEQUENCE:
-            raise LogBusy(name, why)
+        if waited_s > busy_after_s and not is_behind:
+            raise LogBusy(name, said.why)
         await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, Any]:
-    """What a server answers; {} if none does."""
+class _Said(NamedTuple):
+    """What a server has answered: the place that the record has, or why it has none."""
+
+    place: int = 0
+    code: int = 0
+    why: str = "no answer"
+
+
+_NOTHING: Final = _Said()
+
+
+async def _ask(client: Connection, stream: str, pending: Pending) -> _Said:
+    """Publish once."""
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(pending.after),
@@ -113,14 +124,21 @@ async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, A
     except TimeoutError:
         if not client.denied:
             await client.force_reconnect()  # the server may be cut off, and not know it
-        return {}
+        return _NOTHING
     except FAILURES:
-        return {}
+        return _NOTHING
+    return _said_by(message.data)
+
+
+def _said_by(answer: bytes) -> _Said:
+    """What an answer says; one that cannot be read leaves open what has happened."""
     try:
-        found = json.loads(message.data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = json.loads(answer)
+        if error := found.get("error"):
+            return _Said(0, int(error.get("err_code", 0)), str(error.get("description", "")))
+        return _Said(int(found["seq"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return _Said(why="an answer that is none of NATS")
 
 
 def _check_place(name: str, seq: int, pending: Pending) -> None:
