@@ -18,14 +18,14 @@ from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
-__all__ = ["Outcome", "Pending", "publish"]
+__all__ = ["NO_ROOM", "Outcome", "Pending", "publish", "said_by"]
 
 TRY_S: Final = 1.5  # then the same is sent to another server
 _AGAIN_S: Final = 0.05
 _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for less than that
 
 _WRONG_LAST_SEQUENCE: Final = 10071
-_NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
+NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
 _SEALED: Final = 10109
 _LAST: Final = re.compile(r"(\d+)\s*$")
 
@@ -85,7 +85,7 @@ async def publish(
                 raise LogRewound(name, reason)
         elif said.code == _SEALED:
             raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
-        elif said.code in _NO_ROOM and not pending.is_open:
+        elif said.code in NO_ROOM and not pending.is_open:
             raise LogFull(name, f"the stream takes nothing more: {said.why}")
         pending.is_open = True
         if waited_s > busy_after_s and not is_behind:
@@ -93,7 +93,7 @@ async def publish(
         await asyncio.sleep(_AGAIN_S)
 
 
-class _Said(NamedTuple):
+class Said(NamedTuple):
     """What a server has answered: the place that the record has, or why it has none."""
 
     place: int = 0
@@ -101,10 +101,10 @@ class _Said(NamedTuple):
     why: str = "no answer"
 
 
-_NOTHING: Final = _Said()
+_NOTHING: Final = Said()
 
 
-async def _ask(client: Connection, stream: str, pending: Pending) -> _Said:
+async def _ask(client: Connection, stream: str, pending: Pending) -> Said:
     """Publish once."""
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
@@ -127,18 +127,18 @@ async def _ask(client: Connection, stream: str, pending: Pending) -> _Said:
         return _NOTHING
     except FAILURES:
         return _NOTHING
-    return _said_by(message.data)
+    return said_by(message.data)
 
 
-def _said_by(answer: bytes) -> _Said:
+def said_by(answer: bytes) -> Said:
     """What an answer says; one that cannot be read leaves open what has happened."""
     try:
         found = json.loads(answer)
         if error := found.get("error"):
-            return _Said(0, int(error.get("err_code", 0)), str(error.get("description", "")))
-        return _Said(int(found["seq"]))
+            return Said(0, int(error.get("err_code", 0)), str(error.get("description", "")))
+        return Said(int(found["seq"]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return _Said(why="an answer that is none of NATS")
+        return Said(why="an answer that is none of NATS")
 
 
 def _check_place(name: str, seq: int, pending: Pending) -> None:

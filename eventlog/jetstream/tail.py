@@ -15,7 +15,6 @@ from nats.aio.subscription import Subscription
 
 from eventlog.copies import FolderCopy
 from eventlog.errors import (
-    LogError,
     LogLacking,
     LogRewound,
     LogUnavailable,
@@ -168,7 +167,7 @@ class Tail:
                 if self._early or not is_woken:
                     with suppress(*FAILURES):
                         await self._fetch()
-        except LogError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is followed
             fail(error)
 
     async def _pass_early(self) -> None:

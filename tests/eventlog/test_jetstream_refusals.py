@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eventlog import LogUnavailable, LogUnreachable, jetstream
+import eventlog
+from eventlog import LogFull, LogUnavailable, LogUnreachable, jetstream
 from eventlog.jetstream import connection
+from eventlog.jetstream.moving import to_stream
 from tests.support.nats_identities import write_credentials
 from tests.support.nats_servers import NatsServer, address_of, nats_server
 
@@ -25,8 +27,10 @@ _NEEDED = {
 }
 _PUBLISHED = ("L.log", "$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.INFO.L", "$JS.API.DIRECT.GET.L")
 _SUBSCRIBED = ("L.tail", "_INBOX.>")
+_MOVER = "mover"
 _USERS = {
     "exact": _NEEDED,
+    _MOVER: {"pub": {"deny": ["M.log"]}},
     **{f"pub-{n}": {"pub": {"deny": [each]}} for n, each in enumerate(_PUBLISHED)},
     **{f"sub-{n}": {"sub": {"deny": [each]}} for n, each in enumerate(_SUBSCRIBED)},
 }
@@ -85,7 +89,7 @@ async def test_a_user_needs_no_more_than_is_said(
     await used(_address(nats, home, "exact", "E"), tmp_path / "copy")
 
 
-@pytest.mark.parametrize("name", [name for name in _USERS if name != "exact"])
+@pytest.mark.parametrize("name", [name for name in _USERS if name not in ("exact", _MOVER)])
 async def test_a_permission_that_is_missing_is_named(
     name: str, nats: NatsServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +104,28 @@ async def test_a_permission_that_is_missing_is_named(
     assert type(why) is LogUnavailable
     assert subject.lower().rstrip(">") in str(why)
     assert f"subscribe to {stream}.tail, _INBOX.>" in str(why)
+
+
+async def test_a_move_that_is_refused_says_why(
+    nats: NatsServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: trying again changes neither a permission nor what a stream has room for."""
+    monkeypatch.setattr("eventlog.jetstream.moving._ANSWER_S", 0.3)
+    for stream, user, room, why in (
+        ("M", _MOVER, -1, "this user of NATS may not do this: publish to"),
+        ("N", "user", 3000, "the stream takes nothing more: maximum bytes exceeded"),
+    ):
+        with contextlib.closing(eventlog.open(tmp_path / stream)) as log:
+            log.append(bytes(4000), 1, 0)
+            log_id = log.log_id
+        make = partial(jetstream.make, log_id=log_id, max_bytes=room)
+        await make(_address(nats, home, "user", stream), replicas=1)
+        address = jetstream.StreamAddress.parse(_address(nats, home, user, stream))
+        moving = partial(
+            to_stream, tmp_path / stream, address, replicas=1, progress=lambda *_: None
+        )
+        with pytest.raises((LogUnavailable, LogFull), match=why):
+            await moving()
 
 
 async def test_no_jetstream_is_said_of_the_account_or_the_server(
