@@ -20,6 +20,7 @@ from nc.history.present import (
     invitation_sentence,
     token_sentence,
 )
+from nc.history.running import Running
 from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
@@ -113,7 +114,7 @@ class Explainer:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._nodes: set[str] = set()  # registered with the token, if the target is one
-        self._is_running = False
+        self._running = Running()
         self._restart = "the server started again"
         self._reclaimed: dict[str, str] = {}  # from whom an address was last taken
         self._repair = "the log was repaired"
@@ -122,12 +123,10 @@ class Explainer:
 
     def follow(self, recorded: Recorded) -> None:
         event = recorded.event
+        has_crashed = self._running.follow(event)
         if event.HasField("replica_started"):
-            how = "after a crash" if self._is_running else "after a stop"
+            how = "after a crash" if has_crashed else "after a stop"
             self._restart = f"the server started again {how} (event {recorded.seq})"
-            self._is_running = True
-        elif event.HasField("replica_stopped"):
-            self._is_running = False
         elif event.HasField("log_repaired"):
             self._repair = _repair(recorded)
         elif name := field_of(event, "name"):
