@@ -1,6 +1,8 @@
 """What ends calls and streams of the queue server, and the server itself."""
 
 import asyncio
+import sys
+import time
 from typing import Any
 
 import grpc
@@ -8,14 +10,17 @@ import pytest
 
 from nc.clock import SystemClock
 from nc.rpc.queue.call import ServerCall
+from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Unary
 from nc.rpc.queue.server import QueueServer, QueueThreadDied
 from nc.rpc.queue.stream import Stream
+from tests.fuzz.raw_http2 import headers
 from tests.support.queue_server import (
     PATIENCE_S,
     UNARY,
     Gate,
     code_of,
+    connected,
     opened,
     serving,
     unary,
@@ -173,3 +178,25 @@ async def test_a_stop_ends_calls_after_the_grace() -> None:
         assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         held[0].reply(b"too late")
         await asyncio.wait_for(stopping, PATIENCE_S)
+
+
+class PutBack(SystemClock):
+    """What was to be an hour ago is to be in an hour: gRPC knows that the clock was put back."""
+
+    @staticmethod
+    def now_ns() -> int:
+        return time.time_ns() + 3_600_000_000_000
+
+
+async def test_waits_end_although_the_clock_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose message does not come is ended as soon as there is any other call."""
+    monkeypatch.setattr("nc.rpc.queue.server._SWEEP_EVENTS", sys.maxsize)
+    async with serving(limits=Limits(body_s=0.1), clock=PutBack()) as running:
+        silent = connected(running)
+        with silent.socket:
+            silent.socket.sendall(headers(1, UNARY.encode()))
+            ending = asyncio.create_task(asyncio.to_thread(silent.end_of, 1))
+            async with asyncio.timeout(PATIENCE_S), running.channel() as channel:
+                while not ending.done():
+                    assert await unary(channel) == b"x"
+            assert await ending
