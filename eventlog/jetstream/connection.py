@@ -136,9 +136,16 @@ class Connection(Client):
 
     Attributes:
         denied: what a server has said last that this user may not do; "": nothing.
+        why_lost: why it was not connected again, when that was tried last.
     """
 
     denied = ""
+    why_lost = ""
+
+    @property
+    def problem(self) -> str:
+        """Why it is not connected now; "" if it is, or that is not known."""
+        return "" if self.is_connected else self.why_lost
 
     @property
     def has_jetstream(self) -> bool:
@@ -165,11 +172,13 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Connection:
     problems: list[tuple[Stage, Exception]] = []
 
     async def note(error: Exception) -> None:
-        """The client tries the next server by itself; later, who asks sees what is unanswered."""
+        """The client tries the next server by itself."""
         if client.is_connected:
             found = _DENIED.search(str(error))
             client.denied = found[1] if found else client.denied
-        elif not is_made:
+        elif is_made:
+            client.why_lost = causes.not_let_in(address, transport.stage, error).reason
+        else:
             problems.append((transport.stage, error))
 
     is_made = False

@@ -89,7 +89,7 @@ async def publish(
             raise LogFull(name, f"the stream takes nothing more: {said.why}")
         pending.is_open = True
         if waited_s > busy_after_s and not is_behind:
-            raise LogBusy(name, said.why)
+            raise LogBusy(name, client.problem or said.why)
         await asyncio.sleep(_AGAIN_S)
 
 

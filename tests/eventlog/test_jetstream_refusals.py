@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import eventlog
-from eventlog import LogFull, LogUnavailable, LogUnreachable, jetstream
+from eventlog import LogBusy, LogError, LogFull, LogUnavailable, LogUnreachable, jetstream
 from eventlog.jetstream import connection
 from eventlog.jetstream.moving import to_stream
 from tests.support.nats_identities import write_credentials
@@ -71,10 +71,12 @@ async def _append(address: str, folder: Path) -> None:
         await log.close()
 
 
-async def _refusal(attempt: Callable[[], Awaitable[object]], expected: str) -> LogUnavailable:
+async def _refusal(
+    attempt: Callable[[], Awaitable[object]], expected: str, kind: type[LogError] = LogUnavailable
+) -> LogError:
     """What it ends with; a busy machine may say first that nobody answered in so short a time."""
     for _ in range(20):
-        with pytest.raises(LogUnavailable) as why:
+        with pytest.raises(kind) as why:
             await attempt()
         if expected in str(why.value):
             break
@@ -126,6 +128,28 @@ async def test_a_move_that_is_refused_says_why(
         )
         with pytest.raises((LogUnavailable, LogFull), match=why):
             await moving()
+
+
+async def test_a_connection_that_is_not_made_again_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append that has no answer says why: nobody is there, or lets this program in no more."""
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        log.busy_after_s = 0.0
+
+        async def append() -> None:
+            await log.append(b"x", 1, 0)
+
+        server.kill()
+        await _refusal(append, "no server of NATS answers: Connection refused", LogBusy)
+        server.extra = 'authorization { token: "secret" }'
+        server.start(server.monitor)
+        await _refusal(append, "no server of NATS lets this program in: it wants to know", LogBusy)
+        await log.close()
 
 
 async def test_no_jetstream_is_said_of_the_account_or_the_server(
