@@ -132,7 +132,7 @@ class _Transport(TcpTransport):
 
 
 class Connection(Client):
-    """The client, and what it was denied.
+    """The client, which never gives up, and what it was denied.
 
     Attributes:
         denied: what a server has said last that this user may not do; "": nothing.
@@ -151,6 +151,29 @@ class Connection(Client):
     def has_jetstream(self) -> bool:
         """Whether the server has it, for whichever accounts."""
         return bool(self._server_info.get("jetstream"))
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Connect again, whatever a server says; the client's own is closed for good then.
+
+        Such as for credentials that have ended, of which there are new ones by now.
+        """
+        if _DENIED.search(err_msg):
+            await super()._process_err(err_msg)
+        elif self.is_connected:
+            error = nats.errors.Error(f"nats: {err_msg}")
+            await self._process_op_err(error)
+            await self._error_cb(error)
+
+    async def _attempt_reconnect(self) -> None:
+        """Try until there is a connection; the client's own ends with an error of no server."""
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as error:  # noqa: BLE001 - such as of credentials that cannot be read
+                await self._error_cb(error)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
 
 def unanswered(

@@ -5,11 +5,11 @@ that was interrupted is continued by moving again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import eventlog
 from eventlog.api import Record
@@ -70,11 +70,9 @@ async def to_stream(
                         raise RecordTooLarge(len(record.payload), limit)
                     messages.append((codec.encode_again(record, before), record))
                     before = record.chain
-                await asyncio.gather(
-                    *(
-                        _send(client, address, data, record, place + number)
-                        for number, (data, record) in enumerate(messages)
-                    )
+                await _together(
+                    _send(client, address, data, record, place + number)
+                    for number, (data, record) in enumerate(messages)
                 )
                 place += len(messages)
                 progress(batch[-1].last_seq, last_seq)
@@ -83,6 +81,17 @@ async def to_stream(
         await _compare(address, log.log_id, head, last_seq, place)
     mark_as_copy(folder, str(address))
     return head
+
+
+async def _together(sending: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all; the first that fails ends the others."""
+    tasks = [asyncio.create_task(each) for each in sending]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def _send(

@@ -27,6 +27,8 @@ _NEEDED = {
 }
 _PUBLISHED = ("L.log", "$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.INFO.L", "$JS.API.DIRECT.GET.L")
 _SUBSCRIBED = ("L.tail", "_INBOX.>")
+PATIENCE_S = 60
+
 _MOVER = "mover"
 _USERS = {
     "exact": _NEEDED,
@@ -150,6 +152,44 @@ async def test_a_connection_that_is_not_made_again_is_explained(
         server.start(server.monitor)
         await _refusal(append, "no server of NATS lets this program in: it wants to know", LogBusy)
         await log.close()
+
+
+async def test_who_is_turned_away_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends a connection, as when credentials have ended, may let it in again."""
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        log.busy_after_s = 0.0
+        server.reload('authorization { token: "secret" }')
+        await _refusal(partial(log.append, b"x", 1, 0), "it wants to know who this is", LogBusy)
+        server.reload("")
+        log.busy_after_s = PATIENCE_S
+        await log.append(b"y", 1, await log.barrier())
+        await log.close()
+
+
+async def test_credentials_may_be_missing_for_a_moment(
+    nats: NatsServer, home: Path, tmp_path: Path
+) -> None:
+    """As while a program replaces them: they are read again until they are there."""
+    address = _address(nats, home, "user", "C")
+    await jetstream.make(address, replicas=1)
+    log = await jetstream.open(address, tmp_path / "copy")
+    file, away = home / "user.creds", home / "away"
+    file.rename(away)
+    try:
+        await log.client.force_reconnect()
+        async with asyncio.timeout(PATIENCE_S):
+            while "cannot be read" not in log.client.problem:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+    finally:
+        away.rename(file)
+    await log.append(b"x", 1, 0)
+    await log.close()
 
 
 async def test_no_jetstream_is_said_of_the_account_or_the_server(
