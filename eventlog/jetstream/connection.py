@@ -52,15 +52,16 @@ class _Transport(TcpTransport):
     long as TCP tries.
 
     Args:
-        wants_tls: whether nothing may be sent without; the client leaves that to the server.
+        address: with TLS, nothing is sent without, which the client leaves to the server; and its
+            files are read for each connection, so that new ones serve from the next one on.
 
     Attributes:
         stage: of the connection.
     """
 
-    def __init__(self, wants_tls: bool) -> None:
+    def __init__(self, address: StreamAddress) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._wants_tls = wants_tls
+        self._address = address
         self.stage = Stage.CONNECTING
 
     def __bool__(self) -> bool:
@@ -99,7 +100,7 @@ class _Transport(TcpTransport):
 
     @property
     def _may_send(self) -> bool:
-        return self.stage is Stage.OVER_TLS or not self._wants_tls
+        return self.stage is Stage.OVER_TLS or not self._address.is_tls
 
     async def connect_tls(
         self,
@@ -113,10 +114,9 @@ class _Transport(TcpTransport):
         reader = asyncio.StreamReader()
         protocol = _OverTls(reader)
         name = uri if isinstance(uri, str) else uri.hostname
+        context = _tls(self._address) if self._address.is_tls else ssl_context
         async with asyncio.timeout(connect_timeout):
-            made = await loop.start_tls(
-                plain.transport, protocol, ssl_context, server_hostname=name
-            )
+            made = await loop.start_tls(plain.transport, protocol, context, server_hostname=name)
         transport = cast("asyncio.WriteTransport", made)
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._io_reader = reader
@@ -208,7 +208,7 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Connection:
     credentials = None if address.credentials is None else Credentials(address.credentials)
     context = _tls(address) if address.is_tls else None
     client = Connection()
-    client._transport = transport = _Transport(address.is_tls)  # noqa: SLF001 - its only way
+    client._transport = transport = _Transport(address)  # noqa: SLF001 - its only way
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(
