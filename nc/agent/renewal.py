@@ -165,8 +165,8 @@ class Renewal:
 
         `changed` is called when there are some, and at the end.
         """
-        failures = 0
-        while (terms := self._files.terms()) is not None:
+        failures, terms = 0, self._files.terms()
+        while terms is not None:
             if not failures:
                 await self._wait_until_due(terms)
             try:
@@ -180,6 +180,7 @@ class Renewal:
             else:
                 failures = 0
                 changed()
+            terms = self._files.terms() or terms  # the file may not be readable for a moment
         changed()
 
     async def _renew(self) -> None:
