@@ -72,9 +72,10 @@ async def publish(
             _check_place(name, said.place, pending)
             await tail.pass_own(pending.after + 1, pending.data)
             return Outcome.APPENDED
+        if tail.chain_at(pending.after + 1) is not None:  # the place was read, whatever is answered
+            return _outcome(tail, pending)
+        _check_refusal(said, client, address, pending)
         waited_s, is_behind = loop.time() - begun_s, False
-        if said is _NOTHING and client.denied:
-            raise LogUnavailable(name, not_permitted(address.stream, client.denied))
         if said.code == _WRONG_LAST_SEQUENCE:
             last = int(found[1]) if (found := _LAST.search(said.why)) else pending.after
             if last > pending.after:
@@ -83,10 +84,6 @@ async def publish(
             if is_behind and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
-        elif said.code == _SEALED:
-            raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
-        elif said.code in NO_ROOM and not pending.is_open:
-            raise LogFull(name, f"the stream takes nothing more: {said.why}")
         pending.is_open = True
         if waited_s > busy_after_s and not is_behind:
             raise LogBusy(name, client.problem or said.why)
@@ -141,6 +138,19 @@ def said_by(answer: bytes) -> Said:
         return Said(why="an answer that is none of NATS")
 
 
+def _check_refusal(
+    said: Said, client: Connection, address: StreamAddress, pending: Pending
+) -> None:
+    """Raise what asking again would not change."""
+    name = str(address)
+    if said is _NOTHING and client.denied:
+        raise LogUnavailable(name, not_permitted(address.stream, client.denied))
+    if said.code == _SEALED:
+        raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
+    if said.code in NO_ROOM and not pending.is_open:
+        raise LogFull(name, f"the stream takes nothing more: {said.why}")
+
+
 def _check_place(name: str, seq: int, pending: Pending) -> None:
     if seq != pending.after + 1:
         reason = f"a record got the place {seq}, expected {pending.after + 1}"
@@ -156,5 +166,9 @@ async def _read(tail: Tail, pending: Pending, name: str, patience_s: float) -> O
     except TimeoutError:
         pending.is_open = True
         raise LogBusy(name, f"message {place} is there, and no server gives it") from None
-    is_ours = tail.chain_at(place) == pending.record.chain
+    return _outcome(tail, pending)
+
+
+def _outcome(tail: Tail, pending: Pending) -> Outcome:
+    is_ours = tail.chain_at(pending.after + 1) == pending.record.chain
     return Outcome.APPENDED if is_ours else Outcome.REFUSED

@@ -7,7 +7,6 @@ what is to be sent.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Final
 
 from eventlog.errors import LogError
@@ -30,6 +29,7 @@ __all__ = ["Role"]
 _RENEW_S: Final = 0.45
 _RENEW_APPEND_S: Final = 30.0
 _STAND_AGAIN_S: Final = 1.0  # after an attempt that the log was too busy for
+_CONFIRM_AGAIN_S: Final = 0.1  # after an append that has failed
 
 
 class Role:
@@ -277,14 +277,15 @@ class Role:
         """Append a marker, which shows that nobody else was elected before."""
         began_ns, leases = self._now_ns(), self.leases
         try:
-            with suppress(LogError):  # the replica reports it when it appends
-                last_seq = await self._confirm()
-                is_known = self.replica.state.seq >= last_seq  # with whoever was elected
-                if leases is not None and is_known and self.replica.leads:
-                    leases.appended(began_ns)
-        finally:
-            self._confirming = None
-            self.look()
+            last_seq = await self._confirm()
+        except LogError:  # the replica reports it when it appends
+            await asyncio.sleep(_CONFIRM_AGAIN_S)
+        else:
+            is_known = self.replica.state.seq >= last_seq  # with whoever was elected
+            if leases is not None and is_known and self.replica.leads:
+                leases.appended(began_ns)
+        self._confirming = None
+        self.look()
 
     def _update(self) -> None:
         """Take over what holds now, and wake those that wait for it."""
