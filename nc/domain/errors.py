@@ -3,6 +3,7 @@
 The texts reach clients as they are. None of them holds a token, a key or an id.
 """
 
+from nc.durations import exact_duration
 from nc.text import duration_text, moment
 
 NODE_UNREGISTERED = "the node was unregistered"
@@ -54,12 +55,16 @@ class BootstrapTokenExpired(DomainError):
 
 
 class LifetimeTooLong(DomainError):
-    def __init__(self, lifetime: int, longest: int, unit: str = "minutes") -> None:
+    """The API of LiteKube has minutes, ours has seconds; the message says its unit, too."""
+
+    def __init__(self, lifetime: int, longest: int, unit_s: int = 60) -> None:
         self.lifetime = lifetime
         self.longest = longest
+        unit = "minutes" if unit_s == 60 else "seconds"  # noqa: PLR2004 - of a minute
         super().__init__(
-            f"a bootstrap token cannot live {lifetime} {unit}: at most {longest} "
-            "(ten years), or a negative number for one that never expires"
+            f"a bootstrap token cannot live {exact_duration(lifetime * unit_s)}: at most ten years "
+            f"({exact_duration(longest * unit_s)}, {longest} {unit}), or a negative number for one "
+            "that never expires"
         )
 
 

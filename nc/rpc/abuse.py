@@ -21,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.errors import DomainError
+from nc.durations import exact_duration
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.rates import Rates
 
@@ -50,8 +51,8 @@ class TooManyGuesses(Exception):
     def __init__(self, wait_s: float) -> None:
         super().__init__(
             "too many wrong tokens have come from your address; try again in "
-            f"{math.ceil(wait_s)} s with a valid one (ncadm create-bootstrap-token makes a "
-            "bootstrap token)"
+            f"{exact_duration(math.ceil(wait_s))} with a valid one (ncadm create-bootstrap-token "
+            "makes a bootstrap token)"
         )
 
 
