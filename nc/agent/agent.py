@@ -211,9 +211,8 @@ class Agent:
             device=self.traffic.device_name,
         )
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
-        if self._renewal is not None:
-            return
-        if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
+        tls = self._tls if self._renewal is None else None
+        if tls and (text := tls.announcement(now_utc(self._clock))):
             self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
 
     async def _newer_link(
@@ -231,6 +230,7 @@ class Agent:
             self._replaced.clear()
             self._leaving.is_due.clear()
             opening = asyncio.create_task(self._open(left))
+            current.has_newer = True
             try:
                 if await is_first(current.ended, asyncio.wait([opening])):
                     self.traffic.pause()  # the newer one has taken over at the server
