@@ -67,8 +67,8 @@ class Method:
 class Messages(Protocol):
     """The messages of a stream.
 
-    Each method raises PermissionDenied once the caller may not call any more, and, if the service
-    is ours, Stopping once the server stops.
+    Each method raises PermissionDenied once the caller may not call any more, and Stopping once the
+    server stops, but for standard health checks.
     """
 
     async def read(self) -> bytes | None:
@@ -87,13 +87,14 @@ class StreamMethod:
 
     Attributes:
         is_watch: its calls have places of their own.
-        name, permission, reads, is_standard: as of `Method`.
+        name, permission, reads, is_health, is_standard: as of `Method`.
     """
 
     name: str
     behaviour: Callable[[Messages, Call], Awaitable[None]]
     permission: Permission = Permission.ANYONE
     reads: bool = True
+    is_health: bool = False
     is_standard: bool = True
     is_watch: bool = False
 
