@@ -214,7 +214,7 @@ class Edge:
     def _require(self, record: Record) -> None:
         """Check that the caller may call the method in the state as it is now."""
         method: Any = record.served.method
-        if self._is_closing and not (method.is_standard and method.is_health):
+        if self._is_closing and not method.goes_on_at_stop:
             raise Stopping
         state, installed = self._state(), self._callers.installed
         require(

@@ -59,6 +59,11 @@ class Method:
     wrong_token: type[DomainError] | None = None
 
     @property
+    def goes_on_at_stop(self) -> bool:
+        """Whether it is answered for as long as the port is open."""
+        return self.is_standard
+
+    @property
     def takes_tokens(self) -> bool:
         """Whether its answers tell right tokens from wrong ones."""
         return self.check_token is not None or self.wrong_token is not None
@@ -87,14 +92,15 @@ class StreamMethod:
 
     Attributes:
         is_watch: its calls have places of their own.
-        name, permission, reads, is_health, is_standard: as of `Method`.
+        goes_on_at_stop: as of `Method`; it ends by itself.
+        name, permission, reads, is_standard: as of `Method`.
     """
 
     name: str
     behaviour: Callable[[Messages, Call], Awaitable[None]]
     permission: Permission = Permission.ANYONE
     reads: bool = True
-    is_health: bool = False
+    goes_on_at_stop: bool = False
     is_standard: bool = True
     is_watch: bool = False
 
