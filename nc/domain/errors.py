@@ -55,16 +55,17 @@ class BootstrapTokenExpired(DomainError):
 
 
 class LifetimeTooLong(DomainError):
-    """The API of LiteKube has minutes, ours has seconds; the message says its unit, too."""
+    """LiteKube's API has minutes, as people type them to it; ours has seconds."""
 
     def __init__(self, lifetime: int, longest: int, unit_s: int = 60) -> None:
         self.lifetime = lifetime
         self.longest = longest
-        unit = "minutes" if unit_s == 60 else "seconds"  # noqa: PLR2004 - of a minute
+        most = exact_duration(longest * unit_s)
+        if unit_s == 60:  # noqa: PLR2004 - of a minute
+            most += f", {longest} minutes"
         super().__init__(
             f"a bootstrap token cannot live {exact_duration(lifetime * unit_s)}: at most ten years "
-            f"({exact_duration(longest * unit_s)}, {longest} {unit}), or a negative number for one "
-            "that never expires"
+            f"({most}), or for ever (ncadm: never; in the API a negative number)"
         )
 
 

@@ -1,6 +1,7 @@
 """What a refusal says: its facts, what to do, and nothing that is secret."""
 
 import inspect
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -99,3 +100,4 @@ def test_a_duration_is_refused_in_the_unit_that_people_type(
 ) -> None:
     """`8d` is refused as 8 days; what is a second too long is not rounded to what is allowed."""
     assert says in str(refused)
+    assert not re.search(r"[0-9]{4,} seconds", str(refused))

@@ -115,7 +115,7 @@ def _lifetime(seconds: int) -> timedelta:
         raise InvalidField(
             "lifetime_s",
             f"{exact_duration(seconds)} is not from one second to ten years "
-            f"({exact_duration(most)}, {most} seconds), nor 0 for one year",
+            f"({exact_duration(most)}), nor 0 for one year",
         )
     return timedelta(seconds=seconds) if seconds else _LIFETIME
 
