@@ -5,6 +5,7 @@ they fit in one place only: they are acknowledged, or the place is taken, and wh
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from enum import Enum, auto
@@ -18,7 +19,7 @@ from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
-__all__ = ["NO_ROOM", "Outcome", "Pending", "publish", "said_by"]
+__all__ = ["NO_ROOM", "Outcome", "Pending", "publish", "require_publishing", "said_by"]
 
 TRY_S: Final = 1.5  # then the same is sent to another server
 _AGAIN_S: Final = 0.05
@@ -27,6 +28,7 @@ _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for l
 _WRONG_LAST_SEQUENCE: Final = 10071
 NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
 _SEALED: Final = 10109
+_EXPECTED_STREAM: Final = "Nats-Expected-Stream"
 _LAST: Final = re.compile(r"(\d+)\s*$")
 
 
@@ -90,6 +92,28 @@ async def publish(
         await asyncio.sleep(_AGAIN_S)
 
 
+async def require_publishing(client: Connection, address: StreamAddress) -> None:
+    """Find out whether this user may publish, before anything is made for it.
+
+    The message names another stream than the one that it goes to, so every server refuses it, and
+    before the stream is made none answers. Who is refused is told so in either case.
+
+    Raises:
+        LogUnavailable: it may not.
+    """
+    client.denied = ""
+    with contextlib.suppress(*FAILURES):
+        async with asyncio.timeout(TRY_S):
+            await client.request(
+                subject_of(address.stream),
+                b"",
+                None,  # type: ignore[arg-type]  # as below
+                headers={_EXPECTED_STREAM: f"{address.stream}-"},
+            )
+    if client.denied:
+        raise LogUnavailable(str(address), not_permitted(address.stream, client.denied))
+
+
 class Said(NamedTuple):
     """What a server has answered: the place that the record has, or why it has none."""
 
@@ -106,7 +130,7 @@ async def _ask(client: Connection, stream: str, pending: Pending) -> Said:
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(pending.after),
-        "Nats-Expected-Stream": stream,
+        _EXPECTED_STREAM: stream,
     }
     client.denied = ""
     try:

@@ -3,13 +3,14 @@
 import asyncio
 import sys
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
 
 from nc.clock import SystemClock
-from nc.rpc.queue.call import ServerCall
+from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Unary
 from nc.rpc.queue.server import QueueServer, QueueThreadDied
@@ -17,6 +18,7 @@ from nc.rpc.queue.stream import Stream
 from tests.fuzz.raw_http2 import headers
 from tests.support.queue_server import (
     PATIENCE_S,
+    STREAM,
     UNARY,
     Gate,
     code_of,
@@ -174,8 +176,7 @@ async def test_a_stop_ends_calls_after_the_grace() -> None:
         under_way = asyncio.create_task(unary(channel))
         await running.until(lambda: len(held) == 1)
         stopping = asyncio.create_task(running.server.stop(0.1))
-        code = await code_of(under_way)
-        assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert await code_of(under_way) is grpc.StatusCode.UNAVAILABLE
         held[0].reply(b"too late")
         await asyncio.wait_for(stopping, PATIENCE_S)
 
@@ -200,3 +201,41 @@ async def test_waits_end_although_the_clock_is_put_back(monkeypatch: pytest.Monk
                 while not ending.done():
                     assert await unary(channel) == b"x"
             assert await ending
+
+
+async def test_who_calls_while_the_server_stops_is_refused_when_it_knows() -> None:
+    """Refused before its connection's GOAWAY, it would call there again, and be cancelled."""
+    refusal = Refusal(grpc.StatusCode.UNAVAILABLE.value[0], "the server stops")
+    async with serving(decide=lambda _call: refusal) as running, running.channel() as channel:
+        await channel.channel_ready()
+        stop_accepting, statuses = running.port.stop_accepting, list[int | None]()
+
+        def note_and_stop() -> None:
+            statuses.extend(call.status for call in running.gate.admitted)
+            stop_accepting()
+
+        running.port.stop_accepting = note_and_stop  # type: ignore[method-assign]
+        running.port.held_refusals.begin()  # as a stop does first
+        calls = [asyncio.create_task(code_of(unary(channel))) for _ in range(5)]
+        await running.until(lambda: len(running.gate.admitted) == len(calls))
+        await running.server.stop(PATIENCE_S)
+        assert statuses == [None] * len(calls)
+        assert set(await asyncio.gather(*calls)) == {grpc.StatusCode.UNAVAILABLE}
+
+
+async def test_a_stop_waits_for_no_message() -> None:
+    """Calls and streams of which none has come end at once, however long the grace is."""
+    never = asyncio.Event()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await never.wait()
+        yield b""
+
+    async with serving() as running, running.channel() as channel:
+        call: Any = channel.stream_unary(UNARY)
+        stream: Any = channel.stream_stream(STREAM)
+        calls = [call(nothing()), stream(nothing())]
+        await running.until(lambda: sum(c.is_waiting for c in running.gate.admitted) == 2)
+        await running.server.stop(PATIENCE_S)
+        codes = [await each.code() for each in calls]
+        assert codes == [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK]

@@ -124,10 +124,15 @@ class QueueServer:
             thread = self._start_thread()
         else:
             thread = self._thread
+            for port in self._ports:
+                port.held_refusals.begin()
             await self._quiet()
         for port in self._ports:
             port.stop_accepting()
+            port.end_calls(that_wait=True)
         await _all(grace_s, *(port.is_idle for port in self._ports))
+        for port in self._ports:
+            port.end_calls(that_wait=False)
         await _all(_CLOSE_S, *(port.is_gone for port in self._ports))
         for port in self._ports:
             port.cancel_all()
