@@ -27,6 +27,8 @@ from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
 
+_REQUEST_ID = "x-request-id"  # each answer of our own server carries it
+
 # The services on each port.
 CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)
@@ -124,7 +126,7 @@ class Channel:
         channel: Any = self._channel
         call = channel.unary_unary(_path(found), **_serializers(found))
         try:
-            metadata = [("x-request-id", request_id)] if request_id else None
+            metadata = [(_REQUEST_ID, request_id)] if request_id else None
             response = await call(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise await self._failed(found, error) from None
@@ -169,9 +171,10 @@ class Channel:
 
     async def _failed(self, method: MethodDescriptor, error: grpc.aio.AioRpcError) -> CallFailed:
         details = printable(error.details() or "")
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
+        answered = any(key == _REQUEST_ID for key, _ in error.trailing_metadata() or ())
+        if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
             details = await self._describe(details)
-        return call_failed(_path(method), self.target, error.code(), details)
+        return call_failed(_path(method), self.target, error.code(), details, answered=answered)
 
 
 def _path(method: MethodDescriptor) -> str:

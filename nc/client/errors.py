@@ -47,6 +47,14 @@ class Unavailable(CallFailed):
     kind = "unreachable"
 
 
+class NotNow(Unavailable):
+    """The server answered that it cannot do it now, as with a full disk; its sentence says why."""
+
+    says_enough = True
+    advice = ""
+    kind = "unavailable"
+
+
 class DeadlineExceeded(CallFailed):
     """The server did not answer in time; whether it did what was asked is unknown."""
 
@@ -164,6 +172,10 @@ _CLASSES: Final[dict[grpc.StatusCode, type[CallFailed]]] = {
 }
 
 
-def call_failed(method: str, target: str, code: grpc.StatusCode, details: str) -> CallFailed:
-    """The error for a status."""
+def call_failed(
+    method: str, target: str, code: grpc.StatusCode, details: str, *, answered: bool = False
+) -> CallFailed:
+    """The error for a status; `answered`: it is the server's own, not one that gRPC made here."""
+    if answered and code is grpc.StatusCode.UNAVAILABLE:
+        return NotNow(method, target, details, code)
     return _CLASSES.get(code, CallFailed)(method, target, details, code)
