@@ -11,7 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import describe_grpc
-from nc.client.errors import CallFailed, DeadlineExceeded, call_failed
+from nc.client.errors import CallFailed, DeadlineExceeded, OutOfDate, call_failed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.services import (
@@ -93,18 +93,16 @@ class Channel:
         if self._channel is not None:
             await self._channel.close()
 
-    async def _describe(self, details: str) -> str:
-        """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
+    async def _date_problems(self, details: str) -> str:
+        """What is wrong with certificates' dates, which gRPC hides; empty: nothing."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
             from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
                 date_problems,
             )
 
             now = now_utc(SystemClock())
-            problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)
-            if problems:
-                return problems
-        return describe_grpc(details, tls=self._tls is not None)
+            return await date_problems(self._tls, self.host, self.port, now, self._proxy)
+        return ""
 
     async def call(
         self,
@@ -173,7 +171,9 @@ class Channel:
         details = printable(error.details() or "")
         answered = any(key == _REQUEST_ID for key, _ in error.trailing_metadata() or ())
         if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
-            details = await self._describe(details)
+            if problems := await self._date_problems(details):
+                return OutOfDate(_path(method), self.target, problems)
+            details = describe_grpc(details, tls=self._tls is not None)
         return call_failed(_path(method), self.target, error.code(), details, answered=answered)
 
 

@@ -47,6 +47,12 @@ class Unavailable(CallFailed):
     kind = "unreachable"
 
 
+class OutOfDate(Unavailable):
+    """A certificate is not valid by this machine's clock; the details say which, and what to do."""
+
+    advice = ""
+
+
 class NotNow(Unavailable):
     """The server answered that it cannot do it now, as with a full disk; its sentence says why."""
 
