@@ -25,7 +25,9 @@ from nc.services import (
 )
 from nc.text import host_port, printable
 
-DEFAULT_TIMEOUT_S = 10.0
+# A server lets a change wait for up to 12 s, as for an election: its answer says what became of
+# it, and has to arrive.
+DEFAULT_TIMEOUT_S = 15.0
 
 _REQUEST_ID = "x-request-id"  # each answer of our own server carries it
 

@@ -65,7 +65,10 @@ class DeadlineExceeded(CallFailed):
     """The server did not answer in time; whether it did what was asked is unknown."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
-    advice = "the server did not answer in time; try again"
+    advice = (
+        "the server did not answer in time; a change may have been made all the same: see whether "
+        "it was before you try again"
+    )
     exit_code = UNREACHABLE
     kind = "unreachable"
 
