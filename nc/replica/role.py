@@ -145,8 +145,7 @@ class Role:
 
     def look(self) -> None:
         """See who leads, and what may be acknowledged and answered now; often, and after events."""
-        now_ns = self._now_ns()
-        state = self.replica.state
+        now_ns, state = self._now_ns(), self.replica.state
         if self._records() != self._records_seen:
             self._records_seen = self._records()
             if not self.replica.leads:
@@ -193,7 +192,9 @@ class Role:
         self._update()
 
     async def stand(self, address: str, request_id: str) -> bool:
-        """Try to be elected; whether it was. Answers nothing meanwhile."""
+        """Try to be elected, if that is still due; whether it was. Answers nothing meanwhile."""
+        if not self.due_to_stand():
+            return False  # since it was found due, another one's election has been read
         own, state = self.replica.session, self.replica.state
         self.stands = True
         self.lease.end(state.leader.epoch)
@@ -257,9 +258,8 @@ class Role:
 
     def _elected(self) -> None:
         leader, sessions, records = self._before
-        now_ns = self._now_ns()
         if self._records() != records + 1:  # read behind its back: of the leader, maybe
-            self._candidate.heard(now_ns)
+            self._candidate.heard(self._now_ns())
         self._records_seen = self._records()
         self._lead(self._candidate.quiet_until_ns(leader, sessions))
 

@@ -160,3 +160,26 @@ async def test_a_leader_whose_log_has_ended_does_not_try_again_and_again() -> No
         await asyncio.sleep(0)
     role.stop()
     assert 1 <= tries < turns / 10
+
+
+async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
+    """As when all servers of a cluster start at once: each finds that the last leader has ended.
+
+    Who was elected has not begun its session yet; one elected after it would have to keep quiet for
+    as long as an append may speak for it.
+    """
+    clock = ManualClock()
+    role, replica = role_of("b", clock)
+    replica.state = State(seq=5, leader=LEADER)
+    role.begin()
+    assert role.due_to_stand()
+    stood: list[object] = []
+
+    async def stand(command: object, origin: object) -> None:
+        stood.append((command, origin))
+
+    replica.stand = stand
+    replica.state = State(seq=6, leader=Leader("c", 2, "192.0.2.3:6440"))
+    role.follow([])
+    assert not await role.stand("192.0.2.2:6440", "request")
+    assert stood == []
