@@ -175,6 +175,14 @@ class Connection(Client):
             else:
                 return
 
+    async def close(self) -> None:
+        """Close it, also while it connects again: that may lose a cancellation, and go on."""
+        connecting = self._reconnection_task
+        while connecting is not None and not connecting.done():
+            connecting.cancel()
+            await asyncio.wait([connecting], timeout=_AGAIN_S)
+        await super().close()
+
 
 def unanswered(
     client: Connection, address: StreamAddress, what: str, error: Exception

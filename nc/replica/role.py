@@ -29,7 +29,7 @@ __all__ = ["Role"]
 _RENEW_S: Final = 0.45
 _RENEW_APPEND_S: Final = 30.0
 _STAND_AGAIN_S: Final = 1.0  # after an attempt that the log was too busy for
-_CONFIRM_AGAIN_S: Final = 0.1  # after an append that has failed
+_CONFIRM_AGAIN_S: Final = 0.1  # after one that has failed
 
 
 class Role:

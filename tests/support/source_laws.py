@@ -29,6 +29,7 @@ PURE_MODULES = (
     "transitions",
     "nc.pb",
     "nc.contract",
+    "nc.durations",
     "nc.errors",
     "nc.text",
     "nc.domain",
