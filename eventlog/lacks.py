@@ -18,8 +18,6 @@ from typing import Final
 
 from eventlog.errors import LogFull, LogLacking, SyncFailed
 
-__all__ = ["PASSING", "ROOM", "lack_of", "refusing", "synced"]
-
 # The disk, a quota, or the largest size of a file.
 ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -15,8 +15,6 @@ from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
 from eventlog.followers import FOLLOW_SLICE, Followers, follow
 from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
-__all__ = ["MemoryLog"]
-
 
 class _Shared:
     """The records and handles of one log."""

@@ -15,8 +15,6 @@ from typing import Final, Self, TypeVar
 
 from eventlog.disk import OsDisk
 
-__all__ = ["SparingDisk"]
-
 T = TypeVar("T")
 
 _NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)

@@ -31,8 +31,6 @@ from eventlog.segments import (
     write_fully,
 )
 
-__all__ = ["NewSegments", "SegmentWriter"]
-
 _SEGMENT_ID_BYTES: Final = 4
 
 

@@ -26,8 +26,6 @@ from eventlog.jetstream.causes import not_permitted
 from eventlog.jetstream.connection import FAILURES, Connection, unanswered
 from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
 
-__all__ = ["Tail"]
-
 _LOOK_S: Final = 1.0  # after so long without a message, ask for one
 _AGAIN_S: Final = 0.05
 _REMEMBERED: Final = 1024  # chain hashes of the last messages; and messages that came too early

@@ -26,8 +26,6 @@ from eventlog.segments import (
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_snapshot_header
 from eventlog.snapshots import read_header, segments_hash
 
-__all__ = ["repair"]
-
 
 def repair(
     plan: RepairPlan, disk: Disk, *, now_ns: Callable[[], int], random_bytes: Callable[[int], bytes]

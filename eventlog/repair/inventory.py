@@ -28,8 +28,6 @@ from eventlog.segments import (
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, SnapshotHeader, decode_snapshot_header
 from eventlog.snapshots import FileSnapshots, read_header, snapshot_names
 
-__all__ = ["Inventory", "take_inventory"]
-
 _LAST_VERSION = 1000  # a larger one is damage: versions are counted one by one
 _VERSION, _LOG_ID = slice(8, 12), slice(16, 32)  # of a segment's header
 

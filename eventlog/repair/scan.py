@@ -24,8 +24,6 @@ from eventlog.tail_scan import (
     scan_rest,
 )
 
-__all__ = ["LogScan", "scan_log"]
-
 
 class LogScan(NamedTuple):
     end: Cursor

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from nc.domain.bindings import session_of
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Event, pb
 from nc.domain.links import link_of
 from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.present import (
     INVITATION_WORDS,
     expiry_clause,
@@ -21,8 +22,6 @@ from nc.history.present import (
     token_sentence,
 )
 from nc.text import moment
-
-__all__ = ["Kind", "Line", "Target", "explain", "now_line"]
 
 Kind = str  # `node`, `address`, `token` or `invitation`
 

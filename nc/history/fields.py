@@ -5,20 +5,9 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Event, Label, Labels
-from nc.history.events import Recorded
 from nc.text import iso_time, moment
-
-__all__ = [
-    "KIND_NAMES",
-    "Field",
-    "field_texts",
-    "fields_of",
-    "json_fields",
-    "json_line",
-    "kind_and_fields",
-    "kind_of",
-]
 
 _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
 

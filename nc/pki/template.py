@@ -39,8 +39,6 @@ from nc.pki.certificates import (
 )
 from nc.pki.pem import PrivateKey
 
-__all__ = ["ClientTemplate", "Signed"]
-
 _CURVE: Final = ec.SECP256R1()
 _ECDSA: Final = ec.ECDSA(SHA256())
 _POINT_BYTES: Final = 65  # uncompressed (SEC 1, 2.3.3)

@@ -19,8 +19,6 @@ from nc.replica.errors import LeaderLost, NotLeading, OutcomeOpen
 from nc.replica.queue import resolve
 from nc.replica.replica import Replica
 
-__all__ = ["Acknowledge", "SharedReplica"]
-
 # Calls back once an event is where it has to be; with False if that will not be known.
 Acknowledge = Callable[[int, Callable[[bool], None]], None]
 

@@ -30,7 +30,8 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_imported, require_self

@@ -12,7 +12,8 @@ from nc.clock import Clock, now_ms
 from nc.domain.invitations import RedeemInvitation, require_open
 from nc.domain.replica_errors import InvitationExpired, InvitationUnknown, InvitationUsed
 from nc.pb.replica.v1 import joining_pb2 as pb
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.admin.errors import NotPossible
 from nc.rpc.api import Call, Inviting
 from nc.rpc.callers import CallerKind

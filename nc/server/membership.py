@@ -42,8 +42,6 @@ from nc.server.parts import Cluster, Parts
 from nc.server.standing import OwnSessions
 from nc.text import host_port
 
-__all__ = ["Membership"]
-
 # How often it is looked at who leads, and what may be answered.
 _LOOK_S: Final = 0.1
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from eventlog.jetstream import StreamAddress
     from eventlog.offloop import RunBlocking
 
-__all__ = ["inviting", "stream_address"]
-
 _NO_STREAM = (
     "this server keeps its log in its own data folder, which no other server can share: take it to "
     "a stream of NATS first (network-controller log move), and start with --cluster "

@@ -26,7 +26,8 @@ from nc.pki.identity import PeerCertificate, read_peer
 from nc.pki.pem import PrivateKey
 from nc.pki.requests import request_for
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import ANONYMOUS
 from nc.rpc.node.enrolment import EnrolmentService

@@ -16,7 +16,7 @@ from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2

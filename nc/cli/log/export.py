@@ -21,9 +21,10 @@ from nc.cli.log.query import names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
+from nc.domain.codec.records import events_of
 from nc.domain.state import State
 from nc.history.as_of import states_at
-from nc.history.events import Point, events_of, history
+from nc.history.events import Point, history
 from nc.history.export.binary import write_archive
 from nc.history.export.html import write_page
 from nc.history.export.jsonl import json_lines

@@ -7,8 +7,6 @@ from typing import NamedTuple
 from eventlog.slices import Slice
 from nc.cli.options import Output
 
-__all__ = ["Exported", "all_of", "export_summary"]
-
 
 class Exported(NamedTuple):
     """The events in a file: how many, the first and the last; 0: there is none."""

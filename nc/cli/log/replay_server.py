@@ -12,8 +12,9 @@ import typer
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.query import reference
 from nc.cli.server_address import ServerAddress, read_host
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry
-from nc.history.events import Progress, Recorded
+from nc.history.events import Progress
 from nc.secrets import is_id
 
 # How often the progress of reading is reported.

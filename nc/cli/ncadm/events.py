@@ -20,7 +20,8 @@ from nc.cli.options import Document, DocumentOption
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
 from nc.contract import LARGEST_UINT32
-from nc.history.events import Point, Recorded
+from nc.domain.codec.records import Recorded
+from nc.history.events import Point
 from nc.history.fields import KIND_NAMES, json_fields
 from nc.pb import events_pb2
 from nc.secrets import is_id

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, TextIO
 
+from nc.domain.codec.records import Recorded
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.export.chunks import ChunkWriter
 from nc.history.export.page_files import one_script, one_style, page_html
 from nc.history.timelines import changes, status_of

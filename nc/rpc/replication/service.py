@@ -44,8 +44,6 @@ from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
 from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
 
-__all__ = ["BEAT_S", "Make", "ReplicationService"]
-
 BEAT_S: Final = 0.5
 
 # Makes a change, in as many records as it needs, by what makes one.

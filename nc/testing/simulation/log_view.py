@@ -18,8 +18,6 @@ from nc.testing.simulation.lines import LATENCY_S
 from nc.testing.simulation.messages import Message, next_record
 from nc.testing.simulation.shared_log import SharedLog, Trouble
 
-__all__ = ["LogView"]
-
 T = TypeVar("T")
 
 _NAME: Final = "nats://simulated"

@@ -5,8 +5,6 @@ from typing import Final, NamedTuple
 from eventlog.api import Record
 from eventlog.format import RecordHeader, RecordType, chain_record
 
-__all__ = ["Message", "next_record"]
-
 _EPOCH: Final = 1  # of all writers: nothing here looks at it
 
 

@@ -16,8 +16,6 @@ from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
 from nc.testing.simulation.messages import Message, next_record
 
-__all__ = ["SharedLog", "Trouble"]
-
 _LAGS_S: Final = 1.0
 
 

@@ -4,8 +4,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered, ReplicaStopped
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fields import json_fields, kind_of
 from nc.history.fold import state_at
 from nc.history.timelines import status_of
