@@ -181,7 +181,7 @@ class Hub:
         if self.reachable.send_away(is_cut_off):
             self._spawn(self.reachable.tell_all(self.sessions))
 
-    # What sessions report (`nc.hub.session.Owner`).
+    # What sessions report.
 
     def on_open(self, link: Session) -> None:
         hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
