@@ -192,8 +192,7 @@ class HubConnection(WSListener):
             transport.disconnect()
             self._finish()  # an upstream server keeps TCP open, and `disconnect` waits for its end
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         self._finish()
 
     def _finish(self) -> None:

@@ -123,8 +123,7 @@ class PeerLink(WSListener):
                 self._on_much_work(self)
             self._work_so_far = work
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if not self.ended.done():

@@ -60,8 +60,7 @@ class RequestReader(asyncio.BufferedProtocol):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        del sizehint
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return memoryview(self._buffer)[self._size :]
 
     def buffer_updated(self, nbytes: int) -> None:

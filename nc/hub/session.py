@@ -120,8 +120,7 @@ class Session(WSListener):
         if frame.last_in_buffer:
             self._weigh()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if not self.is_over:
             self._owner.on_closed(self)
         self._owner.on_disconnected(self)

@@ -52,7 +52,7 @@ class JoiningService:
         self._token_ids = token_ids
         self._clock = clock
 
-    def check_redeem(self, request: pb.RedeemInvitationRequest, call: Call) -> None:
+    def check_redeem(self, request: pb.RedeemInvitationRequest, _call: Call) -> None:
         """Look at the code of a request; in any thread.
 
         Raises:
@@ -60,7 +60,6 @@ class JoiningService:
             AttemptMalformed: the attempt is none, whatever the code is.
             CredentialRefused: the code admits nobody, or only another attempt.
         """
-        del call
         require_inviting(self._inviting)
         if not is_id(request.attempt):
             raise AttemptMalformed

@@ -58,13 +58,11 @@ class HistoryService:
         for process in self._processes:
             _kill(process)
 
-    async def at(self, request: pb.AtRequest, call: Call) -> pb.AtResponse:
-        del call
+    async def at(self, request: pb.AtRequest, _call: Call) -> pb.AtResponse:
         self._check(request.moment)
         return await self._compute("At", request, pb.AtResponse)
 
-    async def diff(self, request: pb.DiffRequest, call: Call) -> pb.DiffResponse:
-        del call
+    async def diff(self, request: pb.DiffRequest, _call: Call) -> pb.DiffResponse:
         self._check(getattr(request, "from"), request.to)
         return await self._compute("Diff", request, pb.DiffResponse)
 

@@ -42,8 +42,7 @@ class NodesService:
         self._context = context
         self._waiting = waiting
 
-    async def list(self, request: pb.ListNodesRequest, call: Call) -> pb.ListNodesResponse:
-        del call
+    async def list(self, request: pb.ListNodesRequest, _call: Call) -> pb.ListNodesResponse:
         context, state, now_ms = self._context, self._context.state, self._context.now_ms
         ordering = ordering_of(request.order)
         listed = list_id("nodes", request.filter, request.order, request.descending)

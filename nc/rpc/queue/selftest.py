@@ -77,12 +77,10 @@ class _Gate:
         call.party = call.peer(), call.certificate()
         return None
 
-    def is_to_hang_up(self, call: ServerCall) -> bool:
-        del call
+    def is_to_hang_up(self, _call: ServerCall) -> bool:
         return False
 
-    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
-        del call
+    def ended(self, _call: ServerCall, *, is_cancelled: bool) -> None:
         self.ends.append(is_cancelled)
 
 

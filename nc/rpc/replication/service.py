@@ -90,13 +90,12 @@ class ReplicationService:
         self._begun: set[str] = set()  # those of them whose session has
         self._wakes: dict[asyncio.Event, None] = {}
 
-    async def follow(self, messages: Messages, call: Call) -> None:
+    async def follow(self, messages: Messages, _call: Call) -> None:
         """Have a follower, until it goes away or another replica leads.
 
         Raises:
             NotLeading: this replica does not lead.
         """
-        del call
         first = await self._read(messages)
         if first is None:
             return

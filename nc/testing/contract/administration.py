@@ -55,8 +55,7 @@ class IssueLimited(AdminCall, IssueToken):
 
     method = "BootstrapTokens.Issue"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {
             "lifetime_s": self.minutes * 60,
             "max_uses": self.max_uses,
@@ -137,8 +136,7 @@ class Describe(NodeCall):
     method = "Nodes.Get"
     reads = True
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         self.require(model)
         profile, address = model.profiles[self.node], model.held.get(self.node, "")
         return Facts(OK, address=address, said=(profile.name, profile.label, *profile.told))
@@ -157,8 +155,7 @@ class UpdateNode(NodeCall):
         labels = {"set_labels": {_LABEL: self.label}} if self.label else {}
         return {"node": token(self.node), **name, **labels}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         self.require(model)
         if self.name == self.invalid:
             raise Refused("NodeNameInvalid")
@@ -175,8 +172,7 @@ class AssignAddress(NodeCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node": token(self.node), "address": self.address}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         self.require(model)
         model.assign(self.node, self.address)
         return Facts(OK)
@@ -203,8 +199,7 @@ class IssueOperator(OperatorCall):
     method = "Administrators.Issue"
     event = "administrator_added"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         lifetime = {"lifetime_s": self.lifetime_s} if self.lifetime_s else {}
         return {"name": self._called, "role": ROLES[self.role], **lifetime}
 
@@ -219,8 +214,7 @@ class RevokeOperator(OperatorCall):
 
     method = "Administrators.Revoke"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"administrator": self._called}
 
     def expect(self, model: Model, now: Moment) -> Facts:

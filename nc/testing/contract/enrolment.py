@@ -164,8 +164,7 @@ class OpenLinkWith(OpenLink):
     told: Told = NO_FACTS
     is_checked_at_once = True
 
-    def check_caller(self, model: Model, now: Moment) -> None:
-        del now
+    def check_caller(self, model: Model, _now: Moment) -> None:
         profile = model.profiles.get(self.node)
         if profile is None or not self.certificate:
             return
@@ -187,8 +186,7 @@ class CheckAsUpstream(CheckState):
 
     caller: str = UPSTREAM
 
-    def check_caller(self, model: Model, now: Moment) -> None:
-        del now
+    def check_caller(self, model: Model, _now: Moment) -> None:
         if not model.databases:
             raise Denied("Stranger")
 

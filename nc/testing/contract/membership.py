@@ -35,8 +35,7 @@ class Invite(AdminCall):
     method = "Replicas.Invite"
     event = "replica_invited"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"lifetime_s": self.lifetime_s}
 
     def expect(self, model: Model, now: Moment) -> Facts:
@@ -81,8 +80,7 @@ class RemoveReplica(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"replica": token(id_of(self.replica)) if " " in self.replica else self.replica}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         if self.replica in model.invitations:
             model.withdraw(self.replica)
         elif self.replica in model.replicas | model.removed:
@@ -100,12 +98,10 @@ class ListReplicas(AdminCall):
     method = "Replicas.List"
     reads = True
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"all": True}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         states = dict.fromkeys(model.replicas, "STOPPED")
         states |= dict.fromkeys((SERVER, *model.old), "RUNNING")
         states |= dict.fromkeys(model.removed, "REMOVED")
@@ -120,8 +116,7 @@ class StartOther(Operation):
     replica: str
     is_old: bool = False
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         model.start_other(self.replica, is_old=self.is_old)
         return Facts(OK)
 
@@ -135,8 +130,7 @@ class TakeBack(NodeCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node_tokens": [token(self.node)]}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node == SERVER_NODE:
@@ -153,7 +147,6 @@ class Import(Operation):
     node: str
     address: str = ""  # it has none
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         model.import_database(self.database, self.node, self.address)
         return Facts(OK)

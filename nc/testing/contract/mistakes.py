@@ -77,8 +77,7 @@ class AskWrongly(AdminCall):
         named = {"node": token(self.node)} if self._request.is_of_a_node else {}
         return {**self._request.fields, **named}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         if self._request.is_of_a_node:
             NodeCall(self.node).require(model)
         raise Refused(self._request.reason)
@@ -115,8 +114,7 @@ class MeanByPrefix(AdminCall):
     def reads(self) -> bool:  # type: ignore[override]  # one class for all of the table
         return self.what == "node"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {_MEANINGS[self.what].field: ALIKE}
 
     def expect(self, model: Model, now: Moment) -> Facts:

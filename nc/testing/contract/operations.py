@@ -77,9 +77,8 @@ class Operation:
     def check_caller(self, model: Model, now: Moment) -> None:
         """Refuse who may not call it (contract, §4); raises `Denied`."""
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def expect(self, _model: Model, _now: Moment) -> Facts:
         """Carry it out on the model; what a client should see. Raises `Refused`."""
-        del model, now
         return Facts(OK)
 
     def refusal(self, reason: str) -> Facts:
@@ -112,9 +111,8 @@ class Call(Operation):
         if self.is_admins:
             raise Denied("AdminOnly")
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         """The request's fields."""
-        del token
         return {}
 
 
@@ -127,8 +125,7 @@ class IssueToken(Call):
     is_admins = True
     event = "token_issued"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"expireTime": self.minutes}
 
     def expect(self, model: Model, now: Moment) -> Facts:
@@ -218,8 +215,7 @@ class Unregister(Call):
         if self.caller not in model.operators and owner(self.caller) != self.node:
             raise Denied("NotItself")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node == SERVER_NODE:
@@ -283,8 +279,7 @@ class Handshake(LinkOperation):
 class CloseLink(LinkOperation):
     __slots__ = ()
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         model.drop(self.node, self.link)
         return Facts(OK)
 

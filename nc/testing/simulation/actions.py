@@ -176,8 +176,7 @@ class DuplicateNode(MachineAction):
 
     for_s: int
 
-    def happen(self, on: "Executor", machine: Machine) -> None:
-        del machine
+    def happen(self, on: "Executor", _machine: Machine) -> None:
         cluster = on.cluster
         name = f"duplicate {len(cluster.duplicates) + 1} of {self.node}"
         duplicate = Machine(cluster, name, self.node)

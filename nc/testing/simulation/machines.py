@@ -58,9 +58,8 @@ class _Card:
         self._receive: Receive | None = None
         self._is_reading = False
 
-    def start(self, receive: Receive, lost: Callable[[], None]) -> None:
+    def start(self, receive: Receive, _lost: Callable[[], None]) -> None:
         """See `Device`; it is never lost."""
-        del lost
         self._receive, self._is_reading = receive, True
 
     def pause(self) -> None:
