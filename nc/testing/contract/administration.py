@@ -64,10 +64,9 @@ class IssueLimited(AdminCall, IssueToken):
             "node_labels": {_LABEL: self.label} if self.label else {},
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         terms = Terms(self.max_uses, self.max_nodes, self.prefix, self.label)
         model.issue(self.token, self.minutes, now, terms)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +79,10 @@ class RevokeToken(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"token": token(self.token)}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.token:
             raise Refused("FieldEmpty")
         model.revoke(self.token, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class UnregisterNodesOf(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"token_id": token(self.token), "revoke_token": self.revokes}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.token:
             raise Refused("FieldEmpty")
         nodes = model.nodes_of(self.token)
@@ -109,7 +107,6 @@ class UnregisterNodesOf(AdminCall):
         if self.revokes and self.token in model.tokens:
             model.revoke(self.token, now)
         model.unregister(*nodes)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +152,11 @@ class UpdateNode(NodeCall):
         labels = {"set_labels": {_LABEL: self.label}} if self.label else {}
         return {"node": token(self.node), **name, **labels}
 
-    def expect(self, model: Model, _now: Moment) -> Facts:
+    def change(self, model: Model, _now: Moment) -> None:
         self.require(model)
         if self.name == self.invalid:
             raise Refused("NodeNameInvalid")
         model.update(self.node, self.name, self.label)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +168,9 @@ class AssignAddress(NodeCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node": token(self.node), "address": self.address}
 
-    def expect(self, model: Model, _now: Moment) -> Facts:
+    def change(self, model: Model, _now: Moment) -> None:
         self.require(model)
         model.assign(self.node, self.address)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +198,8 @@ class IssueOperator(OperatorCall):
         lifetime = {"lifetime_s": self.lifetime_s} if self.lifetime_s else {}
         return {"name": self._called, "role": ROLES[self.role], **lifetime}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.appoint(self.operator, self.role, self.lifetime_s, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +211,5 @@ class RevokeOperator(OperatorCall):
     def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"administrator": self._called}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.dismiss(self.operator, now)
-        return Facts(OK)

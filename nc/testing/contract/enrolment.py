@@ -12,7 +12,6 @@ from nc.testing.contract.machine_keys import request_pem
 from nc.testing.contract.model import Model
 from nc.testing.contract.operations import (
     DENIED,
-    OK,
     Call,
     CheckState,
     Denied,
@@ -99,7 +98,7 @@ class Enrol(EnrolmentCall, Redeem):
             "name": self.name,
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if self.attempt:
             raise Refused("AttemptMalformed")
         if self.node not in model.nodes and self.node not in model.gone:
@@ -110,7 +109,6 @@ class Enrol(EnrolmentCall, Redeem):
         if self.machine == NO_REQUEST:
             raise Refused("RequestUnusable")
         model.enrol(self.token, self.node, self.key, self.name, self.told, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class Renew(EnrolmentCall, Call):
             "facts": self.told._asdict(),
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node not in model.nodes:
@@ -146,7 +144,6 @@ class Renew(EnrolmentCall, Call):
         if self.machine == NO_REQUEST:
             raise Refused("RequestUnusable")
         model.renew(self.node, self.key, self.told, now)
-        return Facts(OK)
 
 
 def _request(machine: str) -> str:
@@ -172,12 +169,11 @@ class OpenLinkWith(OpenLink):
         if not is_own and not (self.certificate == UPSTREAM and profile.is_imported):
             raise Refused("ForeignCertificate")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if self.node == LOST and owner(self.certificate) in {"", LOST}:
             model.waiting.add(LOST)
-        facts = OpenLink.expect(self, model, now)
+        OpenLink.change(self, model, now)
         model.telling[self.link] = self.told
-        return facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,12 @@ class Operation:
     def check_caller(self, model: Model, now: Moment) -> None:
         """Refuse who may not call it (contract, §4); raises `Denied`."""
 
-    def expect(self, _model: Model, _now: Moment) -> Facts:
+    def change(self, _model: Model, _now: Moment) -> None:
+        """Carry it out on the model. Raises `Refused`."""
+
+    def expect(self, model: Model, now: Moment) -> Facts:
         """Carry it out on the model; what a client should see. Raises `Refused`."""
+        self.change(model, now)
         return Facts(OK)
 
     def refusal(self, reason: str) -> Facts:
@@ -128,9 +132,8 @@ class IssueToken(Call):
     def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"expireTime": self.minutes}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.issue(self.token, self.minutes, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,9 @@ class Redeem(Call):
         if not is_name and not _TOKEN.fullmatch(self.token):
             raise Refused("BootstrapTokenMalformed")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         self.check_token(model)
         model.redeem(self.token, self.node, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +239,10 @@ class SetExpiries(Call):
         ]
         return {"sensorExpire": listed}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if any(node == SERVER_NODE for node, _ in self.expiries):
             raise Refused("ServerNodeFixed")
         model.set_expiries([(node, s * 1000) for node, s in self.expiries], now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +261,8 @@ class LinkOperation(Operation):
 class OpenLink(LinkOperation):
     __slots__ = ()
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.accept(self.node, self.link, now)
-        return Facts(OK)
 
 
 class Handshake(LinkOperation):
@@ -279,16 +279,14 @@ class Handshake(LinkOperation):
 class CloseLink(LinkOperation):
     __slots__ = ()
 
-    def expect(self, model: Model, _now: Moment) -> Facts:
+    def change(self, model: Model, _now: Moment) -> None:
         model.drop(self.node, self.link)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Operation):
     """The server sweeps expired nodes and tokens; in real time it also does so by itself."""
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.expire(now)
         model.forget(now)
-        return Facts(OK)
