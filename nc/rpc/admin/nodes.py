@@ -11,8 +11,12 @@ from nc.domain.events import Event
 from nc.domain.links import link_of
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
-from nc.domain.operator_errors import NodeReferenceUnknown
-from nc.domain.references import node_meant
+from nc.domain.operator_errors import (
+    NodeReferenceUnknown,
+    TokenReferenceAmbiguous,
+    TokenReferenceUnknown,
+)
+from nc.domain.references import SHORTEST_PREFIX, IdOf, node_meant, token_meant
 from nc.domain.state import State
 from nc.pb.admin.v1 import nodes_pb2 as pb
 from nc.pki.certificates import LEAF_LIFETIME, milliseconds
@@ -20,7 +24,6 @@ from nc.replica.waiting import WaitingNodes
 from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.paging import list_id, page_of, page_size, place_of
-from nc.rpc.admin.references import token_of_nodes
 from nc.rpc.admin.selection import Item, node_filter, node_key, ordering_of
 from nc.rpc.admin.turns import in_slices
 from nc.rpc.admin.views import STATES, node_view
@@ -91,7 +94,7 @@ class NodesService:
         before = self._context.state
         command: departures.UnregisterNodes | departures.UnregisterNodesOfToken
         if request.token_id:
-            token_id = token_of_nodes(before, request.token_id, self._context.token_ids.id_of)
+            token_id = _token_of_nodes(before, request.token_id, self._context.token_ids.id_of)
             command = departures.UnregisterNodesOfToken(token_id, until_ms, request.revoke_token)
         else:
             _check_count(request.nodes)
@@ -225,3 +228,30 @@ def _add_states(answer: pb.NodeStatesResponse, state: State, items: list[Item]) 
 
 def _unregistered_in(events: list[Event]) -> list[str]:
     return [each.unregistered.node_id for each in events if each.HasField("unregistered")]
+
+
+def _token_of_nodes(state: State, reference: str, id_of: IdOf) -> str:
+    """The id of a token that is known, or that a registered node came with. O(nodes).
+
+    The nodes of a forgotten token stay.
+
+    Raises:
+        TokenReferenceUnknown: no token is meant.
+        TokenReferenceAmbiguous: several are.
+    """
+    try:
+        return token_meant(state, reference, id_of)
+    except TokenReferenceUnknown:
+        if len(reference) < SHORTEST_PREFIX:
+            raise
+        start, by_token = reference.lower(), id_of(reference)
+        meant = {
+            node.token_id
+            for _, node in items_of(state.nodes)
+            if node.token_id == by_token or node.token_id.startswith(start)
+        }
+        if not meant:
+            raise
+        if len(meant) > 1:
+            raise TokenReferenceAmbiguous(len(meant)) from None
+        return meant.pop()

@@ -31,7 +31,7 @@ from nc.testing.contract.operations import SERVER_NODE, CheckState, GetAddress
 from nc.testing.contract.values import CONNECTED, IDLE, INIT
 from nc.testing.simulation.calls import CallRecord
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.messages import Message
+from nc.testing.simulation.shared_log import Message
 
 _STATES: Final = {
     ConnectionState.IDLE: IDLE,
