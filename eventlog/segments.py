@@ -26,7 +26,6 @@ _SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
 
 
 def segment_name(first_seq: int) -> str:
-    """The name of the segment that begins with that event."""
     return f"{first_seq:0{_SEQ_DIGITS}d}{SEGMENT_SUFFIX}"
 
 

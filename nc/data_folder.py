@@ -52,8 +52,6 @@ class DataLost(DataFolderError):
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """The names in a data folder."""
-
     path: Path
 
     @property

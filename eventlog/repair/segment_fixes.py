@@ -42,7 +42,6 @@ def fix_rest(damage: LogDamaged, segment: int, end: int) -> SegmentFix:
 
 
 def fix_header(damage: LogDamaged, header: SegmentHeader) -> SegmentFix:
-    """Write a segment's header again."""
     name, head = segment_name(header.first_seq), encode_segment_header(header)
     step = WriteSegment(name, head, name, SEGMENT_HEADER_BYTES, TO_THE_END)
     return SegmentFix(damage, step, header)

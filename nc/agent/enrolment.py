@@ -72,7 +72,6 @@ class Invitation(NamedTuple):
 
     @property
     def places(self) -> tuple[Address, ...]:
-        """Each place."""
         return ((self.host, self.port), *self.others)
 
     @property

@@ -11,8 +11,6 @@ _LASTED_S: Final = 10.0
 
 
 class Retries:
-    """The failures of one agent."""
-
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._failures = self._refusals = 0  # in a row; refusals are failures, too

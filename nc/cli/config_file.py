@@ -85,8 +85,6 @@ class ServerSection(_Section):
 
 
 class ClientSection(_Section):
-    """`client:` in a file."""
-
     network_cert_dir: Folder
     server_addr: ServerAddresses
     port: Port = DEFAULT_LINK_PORT

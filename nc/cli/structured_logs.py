@@ -83,7 +83,6 @@ class _Lines:
         self._write(lines)
 
     def write_calls(self, calls: "Sequence[CallLine]") -> None:
-        """Write the lines of calls, now."""
         if self._render is _as_json:
             self._write(_calls_as_json(calls))
             return

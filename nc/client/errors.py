@@ -165,5 +165,4 @@ _CLASSES: Final[dict[grpc.StatusCode, type[CallFailed]]] = {
 
 
 def call_failed(method: str, target: str, code: grpc.StatusCode, details: str) -> CallFailed:
-    """The error for a status."""
     return _CLASSES.get(code, CallFailed)(method, target, details, code)

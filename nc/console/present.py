@@ -65,7 +65,6 @@ class Present:
         self.listed += [node.id for node in nodes]
 
     def add(self, events: Sequence[LoggedEvent]) -> None:
-        """The next events of the log."""
         for event in events:
             self._note(event, self.statuses.follow(event.event))
 

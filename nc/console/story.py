@@ -103,7 +103,6 @@ class Story:
             self._writer.change(node_id, status)
 
     def add(self, events: Sequence[LoggedEvent]) -> None:
-        """The next events of the log."""
         if self.is_complete:
             self._write(events)
         else:

@@ -237,7 +237,6 @@ def is_assignable(addresses: Addresses, address: str) -> bool:
 
 
 def is_free(addresses: Addresses, address: str) -> bool:
-    """Whether an address may be given to a node."""
     return is_assignable(addresses, address) and not addresses.holder_of(address)
 
 

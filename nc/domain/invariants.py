@@ -95,7 +95,6 @@ class Situation:
         self.members = Members(base)
 
     def apply(self, kind: str, event: Any) -> None:
-        """Apply the next event, of this kind."""
         self.seq += 1
         self.identities.apply(kind, event)
         self.members.apply(kind, event)

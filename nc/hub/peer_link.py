@@ -78,7 +78,6 @@ class PeerLink(WSListener):
         self._why = ""
 
     def send(self, frame: Frame) -> None:
-        """Send packets."""
         self._transport.send(WSMsgType.BINARY, frame)
 
     @property
@@ -86,7 +85,6 @@ class PeerLink(WSListener):
         return self._transport
 
     def end(self, why: str) -> None:
-        """Close the connection."""
         self._why = self._why or why
         if not self.ended.done():
             self._transport.send_close(WSCloseCode.GOING_AWAY, wire.close_reason(why).encode())

@@ -126,7 +126,6 @@ class ClientTemplate:
 
 
 def _signer(key: PrivateKey) -> Callable[[bytes], bytes]:
-    """Signs with a key."""
     if isinstance(key, rsa.RSAPrivateKey):
         return lambda tbs: key.sign(tbs, padding.PKCS1v15(), SHA256())
     return lambda tbs: key.sign(tbs, _ECDSA)

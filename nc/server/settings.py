@@ -98,7 +98,6 @@ class ServerSettings(BaseModel):
 
     @property
     def network(self) -> Network:
-        """The overlay network."""
         return Network.parse(self.network_addr)
 
     @property

@@ -20,12 +20,10 @@ _EXPORT: Final = re.compile(r"^export (?=(?:const|let|class|function|async)\b)",
 
 
 def page_file(name: str) -> str:
-    """The text of a file of the page."""
     return (files(_PACKAGE) / _FOLDER / name).read_text(encoding="utf-8")
 
 
 def imports_of(text: str) -> list[str]:
-    """The names of the modules that a module imports."""
     return _IMPORT.findall(text)
 
 

@@ -227,7 +227,6 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
 
 
 def _nodes_seen(events: Iterable[Recorded], reference: str, id_of_token: str) -> set[str]:
-    """The nodes that events call so."""
     found = set()
     for recorded in events:
         kind = kind_of(recorded.event)

@@ -175,8 +175,6 @@ class AssignAddress(NodeCall):
 
 @dataclass(frozen=True, slots=True)
 class OperatorCall(AdminCall):
-    """It is about an operator's certificate."""
-
     operator: str  # the name of the certificate
 
     @property

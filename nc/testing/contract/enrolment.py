@@ -81,7 +81,6 @@ class Enrol(EnrolmentCall, Redeem):
 
     @property
     def key(self) -> str:
-        """The machine whose key it is."""
         return self.machine or self.node
 
     @property
@@ -113,8 +112,6 @@ class Enrol(EnrolmentCall, Redeem):
 
 @dataclass(frozen=True, slots=True)
 class Renew(EnrolmentCall, Call):
-    """A node's certificates are renewed."""
-
     node: str
     machine: str = ""  # whose key it is; "": that of the node
     told: Told = NO_FACTS
@@ -126,7 +123,6 @@ class Renew(EnrolmentCall, Call):
 
     @property
     def key(self) -> str:
-        """The machine whose key it is."""
         return self.machine or self.node
 
     def fields(self, token: TokenOf) -> dict[str, Any]:

@@ -86,7 +86,6 @@ class Step:
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether it took effect, or may have."""
         return self.answer is None or self.is_ok
 
     @property

@@ -40,7 +40,6 @@ class Judgement(NamedTuple):
 
 
 def judge(history: History, laws: Sequence[Law] = LAWS) -> Judgement:
-    """Check a history against the laws."""
     observed = Observed(history)
     exercised = dict.fromkeys(laws, 0)
     breaches = []

@@ -53,8 +53,6 @@ class Use(NamedTuple):
 
 @dataclass
 class _Node:
-    """A node that has joined."""
-
     token: str
     expiry: Expiry = None
     is_expiry_sure: bool = True
@@ -72,8 +70,6 @@ class Attempt(NamedTuple):
 
 @dataclass
 class _Token:
-    """A bootstrap token that was issued."""
-
     expiry: Expiry
     most: int  # of its uses, or of its nodes; 0: any number
     uses: int = 0  # at most
@@ -89,8 +85,6 @@ class _Token:
 
 @dataclass
 class _Operator:
-    """An operator whose certificate was issued."""
-
     role: str
     expiry: Expiry = None
     is_revoked: bool | None = False  # None: perhaps
@@ -187,7 +181,6 @@ class Observed:
         return _phase_at(node.expiry, step.moment)
 
     def _changes(self, operation: ops.Operation, node: str) -> bool:
-        """Whether it would change the phase of a node."""
         if isinstance(operation, adm.UnregisterNodesOf):
             return self._known_nodes[node].token == operation.token
         is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)

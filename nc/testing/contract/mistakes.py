@@ -59,8 +59,6 @@ MISTAKES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class AskWrongly(AdminCall):
-    """A call that is refused."""
-
     mistake: str
     node: str = ""
     caller: str = ADMIN

@@ -28,8 +28,6 @@ TokenOf = Callable[[str], str]  # the real token that stands behind a name
 
 
 class Port(Enum):
-    """A gRPC port."""
-
     CONTROL = "control port"
     BOOTSTRAP = "bootstrap port"
 
@@ -116,7 +114,6 @@ class Call(Operation):
             raise Denied("AdminOnly")
 
     def fields(self, _token: TokenOf) -> dict[str, Any]:
-        """The request's fields."""
         return {}
 
 
@@ -150,7 +147,6 @@ class Redeem(Call):
         return {"bootStrapToken": token(self.token)}
 
     def check_token(self, model: Model) -> None:
-        """Refuse what is no token."""
         if not self.token:
             raise Refused("BootstrapTokenEmpty")
         is_name = self.token in model.tokens or " " in self.token  # names stand for real tokens

@@ -251,7 +251,6 @@ class Choices:
         return adm.UpdateNode(node, self._caller(), name, self.pick(("", "b", "c")))
 
     def about(self, node: str) -> list[ops.Operation]:
-        """What may be asked about one node."""
         some = [ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),))]
         more = [self.update(node), adm.AssignAddress(node, address=_ADDRESSES[0])]
         renewals = [enr.Renew(node), enr.Renew(node, told=self._told())]

@@ -58,7 +58,6 @@ class Trial:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been judged."""
         return self._judgement is not None
 
     @property

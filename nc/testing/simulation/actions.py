@@ -25,8 +25,6 @@ _AGAIN_S: Final = 2.0
 
 
 class Break(Enum):
-    """How a connection breaks."""
-
     SILENTLY = "neither side learns of it"
     AT_SERVER = "the server learns of it first"
     AT_NODE = "the node learns of it first"
@@ -80,8 +78,6 @@ class Join(Action):
 
 @dataclass(frozen=True, slots=True)
 class Call(Action):
-    """A client calls."""
-
     operation: Operation
     replica: int = 0
 
@@ -188,8 +184,6 @@ class DuplicateNode(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class BreakLink(MachineAction):
-    """A machine's connection breaks."""
-
     how: Break
 
     def happen(self, on: "Executor", machine: Machine) -> None:

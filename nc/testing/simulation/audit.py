@@ -84,7 +84,6 @@ class Audit:
         self._before = found
 
     def _links(self) -> dict[str, Session]:
-        """The links of all hubs, by their ids."""
         hubs = (server.hub for server in self._cluster.servers)
         return {link_id: link for hub in hubs for link_id, link in hub.sessions.items()}
 

@@ -23,8 +23,6 @@ _LATE_S: Final = 0.5
 
 
 class Callee(Protocol):
-    """A server that can be called."""
-
     life: Life
 
     @property

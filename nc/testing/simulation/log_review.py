@@ -41,8 +41,6 @@ _STATES: Final = {
 
 
 class GivenAddress(NamedTuple):
-    """An agent was given its address."""
-
     node: str
     node_id: str
     address: str
@@ -208,7 +206,6 @@ def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, s
 
 
 def compare_addresses(chronicle: Chronicle, given: Sequence[GivenAddress]) -> None:
-    """Compare the addresses that agents were given with the log."""
     handed_over: Counter[str] = Counter()
     bound: set[tuple[str, str]] = set()
     released: set[str] = set()

@@ -46,7 +46,6 @@ class Life:
             self._context.copy().run(function, *args)
 
     def own(self, task: "asyncio.Task[Any]") -> None:
-        """Register a task of this life."""
         self._tasks[task] = None
         task.add_done_callback(self._forget)
 

@@ -34,7 +34,6 @@ _ARRIVED: Final = struct.Struct("!16xIQ")  # the destination, and a number behin
 
 
 def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes:
-    """An IPv4 packet that carries a number."""
     padding = bytes(max(size_bytes - MIN_HEADER_BYTES - _NUMBER_BYTES, 0))
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 

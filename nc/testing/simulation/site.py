@@ -224,7 +224,6 @@ class Site:
             self.data.disk.sync_fails_at = in_steps + self.data.disk.steps
 
     def mend_disk(self) -> None:
-        """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
         self.data.disk.sync_fails_at = self.data.disk.power_fails_at = None
 

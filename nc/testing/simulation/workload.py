@@ -106,7 +106,6 @@ class ClusterWorkload(Choices):
         return self.pick(range(SERVERS))
 
     def _server(self) -> int:
-        """The server that an action concerns."""
         return self._replica() if self._is_shared else 0
 
     # Rules

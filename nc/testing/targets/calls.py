@@ -147,7 +147,6 @@ def request_of(call: Call, names: Names) -> Message:
 
 
 def answer_in(call: Call, data: bytes) -> Answer:
-    """The answer in a response's bytes."""
     kind = message_factory.GetMessageClass(_METHODS[call.method].output_type)
     return answer_of(call, kind.FromString(data))
 
@@ -192,7 +191,6 @@ def _name_in(name: str, node_id: str) -> str:
 
 
 def _certificates_for(machine: str, told: Any) -> tuple[CertificateSet, ...]:
-    """Certificates for a machine's key."""
     grpc = (told.grpc_ca_pem, told.grpc_certificate_pem)
     network = (told.network_ca_pem, told.network_certificate_pem)
     key = key_pem(machine)

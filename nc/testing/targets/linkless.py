@@ -177,7 +177,6 @@ class LinklessServer(LocalServer):
         return cast("list[Event]", events)
 
     async def bring(self, database: str, nodes: tuple[ImportedNode, ...], request_id: str) -> None:
-        """Import an upstream server's database."""
         command = ImportLitekube(sha256(database.encode()).hexdigest(), (), nodes)
         await self.replica.submit(command, Origin("import:litekube", "import", request_id))
 

@@ -190,7 +190,6 @@ class Links:
         await _until(is_missed)
 
     def _end_of(self, link: str) -> LinkEnd | None:
-        """The open link with this name."""
         upgrade = self._upgrades.get(link)
         if upgrade is None or not upgrade.done() or upgrade.exception() is not None:
             return None

@@ -280,7 +280,6 @@ def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
 
 
 def _client_set(folder: Path) -> CertificateSet:
-    """The administrator's certificates in a folder of the server's."""
     paths = FolderPaths.within(folder)
     files = (paths.ca, paths.client, paths.client_key)
     return CertificateSet(*(path.read_bytes() for path in files))
