@@ -21,7 +21,7 @@ from nc.history.present import (
     invitation_sentence,
     token_sentence,
 )
-from nc.text import moment
+from nc.text import expiry_text, moment
 
 Kind = str  # `node`, `address`, `token` or `invitation`
 
@@ -225,7 +225,7 @@ class Explainer:
         return f"{self.name(event.node_id)} gave up {event.address}, {why}"
 
     def expiry_changed(self, event: Any) -> str:
-        until = moment(event.expires_at_ms) if event.expires_at_ms else "never"
+        until = expiry_text(event.expires_at_ms)
         return f"the expiry of {self.name(event.node_id)} was set to {until}"
 
     def repaired(self, _event: Any) -> str:

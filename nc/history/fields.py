@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from nc.domain.codec.records import Recorded
 from nc.domain.events import Event, Label, Labels
-from nc.text import iso_time, moment
+from nc.text import expiry_text, iso_time
 
 _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
 
@@ -79,7 +79,7 @@ def _text(name: str, value: Any) -> str:
         pairs = ",".join(f"{key}={text}" for key, text in shown.items())
         return shown.get("authority") or pairs or '""'
     if name.endswith(("_at_ms", "_until_ms")):
-        return moment(value) if value else "never"
+        return expiry_text(value)
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON
     return str(value)

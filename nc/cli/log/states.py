@@ -20,7 +20,7 @@ from nc.history.as_of import StateAt, states_at
 from nc.history.diff import differences
 from nc.history.events import Point, history
 from nc.history.state_fields import state_fields
-from nc.text import iso_time, moment, printable
+from nc.text import expiry_text, iso_time, moment, printable
 
 
 def at(
@@ -108,10 +108,6 @@ def diff(
         typer.echo(f"  {printable(line)}")
 
 
-def _at(expires_at_ms: int) -> str:
-    return moment(expires_at_ms) if expires_at_ms else "never"
-
-
 def _states(reader: LogReader, *points: Point) -> list[StateAt]:
     """The states at places of the log.
 
@@ -143,7 +139,7 @@ def _first_at_ns(reader: LogReader) -> int:
 
 def _ending(described: dict[str, Any]) -> str:
     expired = ", expired" if described["expired"] else ""
-    return _revocable(described, _at(described["expires_at_ms"]) + expired)
+    return _revocable(described, expiry_text(described["expires_at_ms"]) + expired)
 
 
 def _revocable(described: dict[str, Any], text: str) -> str:

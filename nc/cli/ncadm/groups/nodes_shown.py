@@ -1,7 +1,7 @@
 """`ncadm nodes list` and `show`."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.references import NodeArgument, TokenIdOption, reference
 from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, shown
-from nc.cli.options import Document, DocumentOption, Format, FormatOption
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, value_of
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
@@ -93,7 +93,8 @@ def list_nodes(
     states = [_state(text) for text in state or ()]
     is_filtered = states or selector or search or token_id or ending
     none = "there are no such nodes" if is_filtered else _NO_NODES
-    within = None if ending is None else _duration(ending)
+    with value_of("--ending"):
+        within = None if ending is None else parse_duration(ending)
     with client_of(context) as client:
 
         def text() -> str:
@@ -118,13 +119,6 @@ def _state(text: str) -> NodeState:
         states = ", ".join(state.lower() for state in _STATES)
         raise typer.BadParameter(f"{text!r} is no state: use {states}", param_hint="--state")
     return NodeState(text.upper())
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ending") from None
 
 
 def show(
