@@ -146,7 +146,7 @@ def source_of(folder: Path) -> str | None:
     return text.removeprefix(_MARK).strip()
 
 
-def unmark(folder: Path, disk: Disk = OS_DISK) -> None:
+def unmark(folder: Path) -> None:
     """Make a copy a log of its own."""
-    disk.unlink(folder / COPY_MARK)
-    disk.sync_folder(folder)
+    OS_DISK.unlink(folder / COPY_MARK)
+    OS_DISK.sync_folder(folder)

@@ -220,9 +220,9 @@ def decode_record(
     return StoredRecord(record, durable_seq, size_bytes)
 
 
-def chain_in(data: bytes, at: int = 0) -> bytes:
-    """The chain hash in the header of the record at `data[at:]`, as it is there."""
-    return bytes(data[at + RECORD_HEADER_BYTES - len(NO_CHAIN) : at + RECORD_HEADER_BYTES])
+def chain_in(data: bytes) -> bytes:
+    """The chain hash in the header of the record that `data` begins with, as it is there."""
+    return bytes(data[RECORD_HEADER_BYTES - len(NO_CHAIN) : RECORD_HEADER_BYTES])
 
 
 def _check_crc(what: str, data: bytes, segment_id: int, stored: int) -> None:

@@ -35,7 +35,7 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO, until_ms: 
     Raises:
         UnknownEvent: a newer version wrote one of the events.
     """
-    style, script = one_style(), one_script("page.js")
+    style, script = one_style(), one_script()
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "base-uri 'none'; form-action 'none'"

@@ -37,8 +37,8 @@ def one_style() -> str:
 
 
 @cache
-def one_script(entry: str) -> str:
-    """A module with all that it imports, as one script."""
+def one_script() -> str:
+    """The page's main module with all that it imports, as one script."""
     written: list[str] = []
     seen: set[str] = set()
 
@@ -51,5 +51,5 @@ def one_script(entry: str) -> str:
             write(imported)
         written.append(_EXPORT.sub("", _IMPORT.sub("", text)))
 
-    write(entry)
+    write("page.js")
     return '"use strict";\n' + "\n".join(written)
