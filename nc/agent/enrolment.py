@@ -27,7 +27,7 @@ from nc.clock import SystemClock, now_utc
 from nc.errors import OperatorError
 from nc.net.dial import dial
 from nc.net.wire import Address, addresses_text
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.text import host_port

@@ -23,7 +23,7 @@ from nc.agent.node_files import Files, RenewedCertificates, Terms, require_fitti
 from nc.agent.settings import AgentSettings
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.clock import Clock, now_ms
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.pki.requests import request_for
 from nc.secrets import Secrets
 from nc.text import moment

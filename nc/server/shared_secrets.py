@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nc.certificate_files import FolderPaths
 from nc.data_folder import DataFolder
-from nc.pki import PkiFolder
+from nc.pki.folder import PkiFolder
 from nc.replica_secrets import NATS_FILES, AuthorityFiles, ReplicaSecrets
 from nc.rpc.admin.errors import NotPossible
 from nc.rpc.api import Inviting

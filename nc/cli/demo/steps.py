@@ -20,7 +20,7 @@ from nc.domain.codec.records import events_of
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.pki import read_peer
+from nc.pki.identity import read_peer
 from nc.server.installation import Installation
 from nc.server.server import Server
 

@@ -74,7 +74,7 @@ def _ca_cert_hash(connection: Connection) -> str:
     """The hash by which a joining machine recognises the server's CA; "" in plain text."""
     if not (pem := connection.trusted()):
         return ""
-    from nc.pki import ca_cert_hash
+    from nc.pki.certificates import ca_cert_hash
 
     return ca_cert_hash(pem)
 

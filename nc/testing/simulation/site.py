@@ -13,7 +13,7 @@ from nc.clock import Clock
 from nc.data_folder import DataLost
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, STARTS
