@@ -34,6 +34,7 @@ from nc.testing.simulation.quarrels import (
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 from nc.testing.targets.in_process import START_MS
+from nc.testing.targets.target import Ability
 
 DEFAULT_ACTIONS: Final = 40
 
@@ -83,7 +84,7 @@ class ClusterWorkload(Choices):
     """Draws actions; each rule is one thing that happens."""
 
     def __init__(self, pick: Any, *, is_shared: bool) -> None:
-        super().__init__(pick, with_links=False, with_sweep=False)
+        super().__init__(pick, frozenset(Ability) - {Ability.LINKS, Ability.SWEEP})
         self._is_shared = is_shared
         self._now_ms = 1000
         self.actions: list[act.Action] = []
