@@ -31,10 +31,6 @@ class _Shared:
         self.epoch = 0
 
 
-def _stopped_clock() -> int:
-    return 0
-
-
 class MemorySnapshots:
     """The snapshots of a log in memory: a `SnapshotStore`."""
 
@@ -83,7 +79,7 @@ class MemoryLog:
     """
 
     def __init__(
-        self, now_ns: Callable[[], int] = _stopped_clock, _shared: _Shared | None = None
+        self, now_ns: Callable[[], int] = lambda: 0, _shared: _Shared | None = None
     ) -> None:
         self._now_ns = now_ns
         self._shared = shared = _shared or _Shared()

@@ -26,14 +26,10 @@ def _reflection_v1() -> Any:
     (gRPC server reflection protocol; the Python package knows v1alpha only.)
     """
     old = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
-    renamed = text_format.MessageToString(_file_of(old)).replace(_REFLECTION_OLD, _REFLECTION)
+    renamed = text_format.MessageToString(_copy(old.file)).replace(_REFLECTION_OLD, _REFLECTION)
     file = text_format.Parse(renamed, descriptor_pb2.FileDescriptorProto())
     file.name = "grpc/reflection/v1/reflection.proto"
     return _pool_of(file).FindServiceByName(f"{_REFLECTION}.ServerReflection")
-
-
-def _file_of(service: Any) -> descriptor_pb2.FileDescriptorProto:
-    return _copy(service.file)
 
 
 def _copy(descriptor: Any) -> descriptor_pb2.FileDescriptorProto:

@@ -7,7 +7,6 @@ from nc.clock import now_utc
 from nc.contract import LARGEST_EXPIRY_S, SERVER_NODE_TOKEN
 from nc.domain import assignments, departures, nodes, updates
 from nc.domain.errors import NodeTokenEmpty, ServerNodeFixed
-from nc.domain.events import Event
 from nc.domain.links import link_of
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
@@ -101,7 +100,8 @@ class NodesService:
             meant = tuple(self._id_of(each, "nodes") for each in request.nodes)
             call.means(before, *meant)
             command = departures.UnregisterNodes(meant, until_ms)
-        unregistered = _unregistered_in(await self._context.submit(command, call))
+        events = await self._context.submit(command, call)
+        unregistered = [e.unregistered.node_id for e in events if e.HasField("unregistered")]
         call.means(before, *unregistered)
         return pb.UnregisterNodesResponse(node_ids=unregistered)
 
@@ -224,10 +224,6 @@ def _add_states(answer: pb.NodeStatesResponse, state: State, items: list[Item]) 
     answer.states.extend([STATES[link_of(links, node_id).state] for node_id, _ in items])
     answer.addresses.extend([addresses.address_of(node_id) for node_id, _ in items])
     answer.names.extend([shown_name(node.profile.name, node_id) for node_id, node in items])
-
-
-def _unregistered_in(events: list[Event]) -> list[str]:
-    return [each.unregistered.node_id for each in events if each.HasField("unregistered")]
 
 
 def _token_of_nodes(state: State, reference: str, id_of: IdOf) -> str:

@@ -133,7 +133,7 @@ class Port:
             self._server.start()
         self._is_accepting = False
         self._unanswered.clear()
-        self._server.shutdown(self.runner.queue, self._gone)
+        self._server.shutdown(self.runner.queue, lambda _: self.runner.to_loop(self.is_gone.set))
         if not self._calls:
             self.is_idle.set()
 
@@ -278,6 +278,3 @@ class Port:
     def _crashed(self, call: ServerCall, error: Exception) -> None:
         self.report(error)
         call.refuse(INTERNAL, "internal error")
-
-    def _gone(self, _event: Any) -> None:
-        self.runner.to_loop(self.is_gone.set)

@@ -56,7 +56,7 @@ async def _serve_ourselves(clock: Clock, address: str) -> None:
     errors: list[Exception] = []
     gate = _Gate()
     server = QueueServer(clock, errors.append)
-    routes: Routes = {b"/t/unary": Unary(_echo), b"/t/stream": Streaming(_echo_all)}
+    routes: Routes = {b"/t/unary": Unary(ServerCall.reply), b"/t/stream": Streaming(_echo_all)}
     server.listen(address, routes, gate)
     server.start()
     try:
@@ -82,10 +82,6 @@ class _Gate:
 
     def ended(self, _call: ServerCall, *, is_cancelled: bool) -> None:
         self.ends.append(is_cancelled)
-
-
-def _echo(call: ServerCall, message: bytes) -> None:
-    call.reply(message)
 
 
 async def _echo_all(stream: Stream) -> None:

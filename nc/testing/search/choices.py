@@ -86,7 +86,8 @@ class Choices:
             *[self.link_operation] * 2 * (Ability.LINKS in has),
             *[lambda _now_ms: ops.Sweep()] * (Ability.SWEEP in has),
             *[self.administration] * 2 * (Ability.ADMINISTRATION in has),
-            *(self.enrol, self.renewal, self.query_as_upstream) * (Ability.ENROLMENT in has),
+            *(self.enrol, self.renewal) * (Ability.ENROLMENT in has),
+            *[lambda _now_ms: enr.CheckAsUpstream(self._node())] * (Ability.ENROLMENT in has),
         ]
         self._made = 0
 
@@ -204,9 +205,6 @@ class Choices:
 
     def renewal(self, _now_ms: int = 0) -> enr.Renew:
         return enr.Renew(self._node(), self._key(), self._told())
-
-    def query_as_upstream(self, _now_ms: int = 0) -> enr.CheckAsUpstream:
-        return enr.CheckAsUpstream(self._node())
 
     def opening(self, node: str) -> ops.OpenLink:
         """A new link, with its own certificate mostly."""

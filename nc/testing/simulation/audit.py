@@ -28,7 +28,6 @@ from nc.testing.contract.laws.cluster import (
     PACKETS_COUNT,
     REWOUND,
     SAME_LINKS,
-    SAME_STATE,
     SILENCE,
 )
 from nc.testing.contract.overlay import assignable
@@ -207,10 +206,6 @@ class Audit:
 
     def _dropped(self) -> int:
         return sum(server.hub.switch.drops.total() for server in self._cluster.servers)
-
-    def compare_states(self) -> None:
-        """See that all servers have the same state."""
-        self._cluster.saw(SAME_STATE, "the states differ", holds=self.agree())
 
     def agree(self) -> bool:
         """Whether all servers have the same state now; one may be reading another's event."""
