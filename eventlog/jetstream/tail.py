@@ -13,13 +13,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eventlog.copies import FolderCopy
-from eventlog.errors import (
-    LogError,
-    LogLacking,
-    LogRewound,
-    LogUnavailable,
-    LogUnreachable,
-)
+from eventlog.errors import LogError, LogLacking, LogRewound, LogUnavailable, LogUnreachable
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.causes import not_permitted

@@ -17,14 +17,7 @@ from eventlog.format import (
     decode_segment_header,
 )
 from eventlog.header_format import BadBytes
-from eventlog.segments import (
-    SEGMENT_SUFFIX,
-    damaged,
-    number_of,
-    opened,
-    read_bytes,
-    segment_name,
-)
+from eventlog.segments import SEGMENT_SUFFIX, damaged, number_of, opened, read_bytes, segment_name
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, SnapshotHeader, decode_snapshot_header
 from eventlog.snapshots import FileSnapshots, read_header, snapshot_names
 

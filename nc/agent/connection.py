@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
-from picows import (
-    WSCloseCode,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-)
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.agent.link_errors import LinkEnded, closed_by
 from nc.net import wire

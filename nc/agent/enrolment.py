@@ -15,11 +15,7 @@ from cryptography import x509
 
 from nc.agent.attempt import Attempt
 from nc.agent.state import NodeCertificates
-from nc.client.certificate_dates import (
-    HANDSHAKE_TIMEOUT_S,
-    NOT_ITS_TIME,
-    explain_dates,
-)
+from nc.client.certificate_dates import HANDSHAKE_TIMEOUT_S, NOT_ITS_TIME, explain_dates
 from nc.client.connection_errors import describe
 from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls

@@ -94,9 +94,7 @@ class Channel:
     async def _describe(self, details: str) -> str:
         """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
-            from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
-                date_problems,
-            )
+            from nc.client.certificate_dates import date_problems  # noqa: PLC0415 - loads cryptography
 
             now = now_utc(SystemClock())
             problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)

@@ -20,13 +20,7 @@ from nc.domain.errors import (
     LifetimeTooLong,
     TokenNodesReached,
 )
-from nc.domain.events import (
-    Certificate,
-    Event,
-    TokenExpired,
-    TokenIssued,
-    TokenRevoked,
-)
+from nc.domain.events import Certificate, Event, TokenExpired, TokenIssued, TokenRevoked
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, Facts, label_messages

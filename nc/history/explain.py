@@ -15,12 +15,7 @@ from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
 from nc.history.events import field_of
-from nc.history.present import (
-    INVITATION_WORDS,
-    expiry_clause,
-    invitation_sentence,
-    token_sentence,
-)
+from nc.history.present import INVITATION_WORDS, expiry_clause, invitation_sentence, token_sentence
 from nc.text import expiry_text, moment
 
 Kind = str  # `node`, `address`, `token` or `invitation`

@@ -8,15 +8,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from picows import (
-    WSCloseCode,
-    WSError,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    ws_connect,
-)
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from nc.hub.ports import PeerPort
 from nc.hub.turns import MUCH_WORK

@@ -12,10 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 # picows' own checks: what passes here passes there.
-from picows.picows import (  # type: ignore[attr-defined]  # its stubs leave them out
-    _parse_http_request,
-    _validate_upgrade_request,
-)
+from picows.picows import _parse_http_request, _validate_upgrade_request  # type: ignore[attr-defined]  # its stubs leave them out
 
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.net import wire

@@ -22,13 +22,7 @@ from nc.domain.state import State
 from nc.replica.appends import in_thread
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
-from nc.replica.errors import (
-    DiskFull,
-    Stopping,
-    Unwritable,
-    WriteRefused,
-    refusal_for,
-)
+from nc.replica.errors import DiskFull, Stopping, Unwritable, WriteRefused, refusal_for
 from nc.replica.gc import gc_disabled
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay

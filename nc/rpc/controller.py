@@ -35,14 +35,7 @@ from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_imported, require_self
-from nc.secrets import (
-    LONGEST_TOKEN,
-    Secrets,
-    TokenIds,
-    is_well_formed,
-    new_serial,
-    new_token,
-)
+from nc.secrets import LONGEST_TOKEN, Secrets, TokenIds, is_well_formed, new_serial, new_token
 
 # Tokens of nodes whose ids are kept, some 200 bytes each.
 _ASKED_TOKENS = 16_384

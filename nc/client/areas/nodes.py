@@ -11,15 +11,7 @@ from typing import Final, TypedDict, Unpack
 from nc.client.arguments import checked
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, members_of, ms_of, number_of, uint32
-from nc.client.types import (
-    Node,
-    NodeOrder,
-    NodeState,
-    OrderText,
-    StateOfNode,
-    StateText,
-    TakenBack,
-)
+from nc.client.types import Node, NodeOrder, NodeState, OrderText, StateOfNode, StateText, TakenBack
 from nc.pb.admin.v1 import nodes_pb2
 
 PAGE_SIZE: Final = 1000

@@ -22,16 +22,7 @@ from nc.testing.contract.operations import (
     Redeem,
     TokenOf,
 )
-from nc.testing.contract.values import (
-    ADMIN,
-    LOST,
-    NO_FACTS,
-    UPSTREAM,
-    Moment,
-    Refused,
-    Told,
-    owner,
-)
+from nc.testing.contract.values import ADMIN, LOST, NO_FACTS, UPSTREAM, Moment, Refused, Told, owner
 
 # The status of each refusal, by its reason.
 NODE_STATUSES: Final = {

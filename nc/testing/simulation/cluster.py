@@ -12,13 +12,7 @@ from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
 from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
-from nc.testing.contract.laws.cluster import (
-    GOES_ON,
-    NOT_LOST,
-    NOTHING_CRASHES,
-    REWOUND,
-    STARTS,
-)
+from nc.testing.contract.laws.cluster import GOES_ON, NOT_LOST, NOTHING_CRASHES, REWOUND, STARTS
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom

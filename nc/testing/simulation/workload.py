@@ -13,13 +13,7 @@ from nc.testing.search.choices import Choices
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation import actions as act
 from nc.testing.simulation.machines import JOINS_BY
-from nc.testing.simulation.outages import (
-    CutPower,
-    FailSync,
-    FillDisk,
-    KillServer,
-    RestartServer,
-)
+from nc.testing.simulation.outages import CutPower, FailSync, FillDisk, KillServer, RestartServer
 from nc.testing.simulation.quarrels import (
     LOG,
     Ask,

@@ -25,15 +25,7 @@ from nc.testing.contract.enrolment import Enrol, Renew
 from nc.testing.contract.history import Answer, CertificateSet, Secret
 from nc.testing.contract.machine_keys import key_pem
 from nc.testing.contract.membership import Invite, id_of
-from nc.testing.contract.operations import (
-    OK,
-    Call,
-    Facts,
-    IssueToken,
-    OpenLink,
-    Operation,
-    Redeem,
-)
+from nc.testing.contract.operations import OK, Call, Facts, IssueToken, OpenLink, Operation, Redeem
 from nc.testing.contract.values import UPSTREAM, imported_nodes, owner
 
 _TOKEN_DIGITS: Final = 16
