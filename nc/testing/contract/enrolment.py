@@ -8,20 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 
+from nc.testing.contract import operations as ops
 from nc.testing.contract.machine_keys import request_pem
 from nc.testing.contract.model import Model
-from nc.testing.contract.operations import (
-    DENIED,
-    Call,
-    CheckState,
-    Denied,
-    Facts,
-    OpenLink,
-    Operation,
-    Port,
-    Redeem,
-    TokenOf,
-)
 from nc.testing.contract.values import ADMIN, LOST, NO_FACTS, UPSTREAM, Moment, Refused, Told, owner
 
 # The status of each refusal, by its reason.
@@ -40,7 +29,7 @@ NODE_STATUSES: Final = {
     "NodeUnknown": "NOT_FOUND",
     "NodeExpired": "FAILED_PRECONDITION",
     "NodeKeyUnknown": "FAILED_PRECONDITION",
-    "NotTheNodesKey": DENIED,
+    "NotTheNodesKey": ops.DENIED,
     "TokenNodesReached": "RESOURCE_EXHAUSTED",
     "NodesReached": "RESOURCE_EXHAUSTED",
 }
@@ -50,7 +39,7 @@ NO_REQUEST: Final = "no request"  # in place of a machine: what it sends is none
 _ATTEMPT_DIGITS: Final = 32
 
 
-class EnrolmentCall(Operation):
+class EnrolmentCall(ops.Operation):
     """A call of nc.node.v1."""
 
     __slots__ = ()
@@ -58,7 +47,7 @@ class EnrolmentCall(Operation):
 
 
 @dataclass(frozen=True, slots=True)
-class Enrol(EnrolmentCall, Redeem):
+class Enrol(EnrolmentCall, ops.Redeem):
     """A machine enrols; again with the same token and node, it is the same attempt."""
 
     machine: str = ""  # whose key it is; "": that of the node
@@ -78,7 +67,7 @@ class Enrol(EnrolmentCall, Redeem):
     def is_in_order(self) -> bool:
         return not self.attempt and self.name != INVALID_NAME and self.machine != NO_REQUEST
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
+    def fields(self, token: ops.TokenOf) -> dict[str, Any]:
         attempt = sha256(f"attempt of {self.node}".encode()).hexdigest()[:_ATTEMPT_DIGITS]
         return {
             "bootstrap_token": token(self.token),
@@ -102,11 +91,11 @@ class Enrol(EnrolmentCall, Redeem):
 
 
 @dataclass(frozen=True, slots=True)
-class Renew(EnrolmentCall, Call):
+class Renew(EnrolmentCall, ops.Call):
     node: str
     machine: str = ""  # whose key it is; "": that of the node
     told: Told = NO_FACTS
-    port: Port = Port.BOOTSTRAP
+    port: ops.Port = ops.Port.BOOTSTRAP
     caller: str = ADMIN  # on the control port
 
     method = "Renew"
@@ -116,7 +105,7 @@ class Renew(EnrolmentCall, Call):
     def key(self) -> str:
         return self.machine or self.node
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
+    def fields(self, token: ops.TokenOf) -> dict[str, Any]:
         return {
             "node_token": token(self.node),
             "csr_pem": _request(self.key),
@@ -138,7 +127,7 @@ def _request(machine: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenLinkWith(OpenLink):
+class OpenLinkWith(ops.OpenLink):
     """A node asks for a link, with any certificate, and tells facts of its machine.
 
     They are recorded once it has its address.
@@ -159,23 +148,23 @@ class OpenLinkWith(OpenLink):
     def change(self, model: Model, now: Moment) -> None:
         if self.node == LOST and owner(self.certificate) in {"", LOST}:
             model.waiting.add(LOST)
-        OpenLink.change(self, model, now)
+        ops.OpenLink.change(self, model, now)
         model.telling[self.link] = self.told
 
 
 @dataclass(frozen=True, slots=True)
-class CheckAsUpstream(CheckState):
+class CheckAsUpstream(ops.CheckState):
     """A query with an upstream server's certificate, which names no node."""
 
     caller: str = UPSTREAM
 
     def check_caller(self, model: Model, _now: Moment) -> None:
         if not model.databases:
-            raise Denied("Stranger")
+            raise ops.Denied("Stranger")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        facts = CheckState.expect(self, model, now)
+    def expect(self, model: Model, now: Moment) -> ops.Facts:
+        facts = ops.CheckState.expect(self, model, now)
         profile = model.profiles.get(self.node)
         if profile is not None and not profile.is_imported:
-            raise Denied("NotImported")
+            raise ops.Denied("NotImported")
         return facts
