@@ -194,7 +194,6 @@ class Agent:
         return opened
 
     async def _note_link(self, connection: HubConnection, target: Target) -> None:
-        """Keep what is known by a link, and report it."""
         self._held = connection.interface.ip
         address, loop = (target.host, target.port), asyncio.get_running_loop()
 

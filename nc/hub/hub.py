@@ -293,7 +293,6 @@ class Hub:
 
 
 async def _cancel(*tasks: "asyncio.Task[None] | None") -> None:
-    """Cancel tasks, and wait for their end."""
     running = [task for task in tasks if task is not None]
     for task in running:
         task.cancel()

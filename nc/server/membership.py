@@ -108,7 +108,6 @@ class Membership:
         replica.observe(self._see)
 
     def serve_edge(self, edge: Edge) -> None:
-        """Give a port's edge what it needs."""
         if isinstance(edge, SharedEdge):
             edge.role, edge.following = self.role, self._following
 

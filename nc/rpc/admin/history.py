@@ -53,7 +53,6 @@ class HistoryService:
         self._is_over = False
 
     def stop(self) -> None:
-        """End what is under way."""
         self._is_over = True
         for process in self._processes:
             _kill(process)

@@ -112,7 +112,6 @@ class Port:
         return len(self._calls)
 
     def start(self) -> None:
-        """Begin to take calls."""
         self._server.start()
         self._is_started = self._is_accepting = True
         for _ in range(_REQUESTS):
@@ -187,7 +186,6 @@ class Port:
                 self.runner.to_loop(self._begin, call, work)
 
     def report(self, error: Exception) -> None:
-        """Take note of an error of a handler."""
         self.runner.report(error)
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:

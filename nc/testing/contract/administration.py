@@ -46,8 +46,6 @@ class AdminCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class IssueLimited(AdminCall, IssueToken):
-    """A bootstrap token with terms."""
-
     max_uses: int = 0
     max_nodes: int = 0
     prefix: str = ""

@@ -192,7 +192,6 @@ class History:
             yield number, list(steps)
 
     def secrets(self) -> set[str]:
-        """Every token in the answers."""
         return {
             str(step.answer.token)
             for step in self.of(IssueToken, Redeem)

@@ -27,8 +27,6 @@ class LawBroken(AssertionError):
 
 
 class Judgement(NamedTuple):
-    """The result of all laws for one history."""
-
     history: History
     exercised: dict[Law, int]
     breaches: list[Breach]  # in the order of the laws; the first is to blame

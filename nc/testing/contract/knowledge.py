@@ -229,7 +229,6 @@ class Observed:
                     self._attempts[each.node] = attempt
 
     def _learn(self, steps: Sequence[Step]) -> None:
-        """Learn what is sure after a round."""
         done = [step for step in steps if step.may_have_happened]
         for step in done:
             match step.operation:
@@ -268,7 +267,6 @@ class Observed:
 
 
 def _enrolled(operation: ops.Operation) -> str | None:
-    """The node of an attempt to enrol."""
     return operation.node if isinstance(operation, enrolment.Enrol) else None
 
 

@@ -160,8 +160,6 @@ class Redeem(Call):
 
 @dataclass(frozen=True, slots=True)
 class Query(Call):
-    """A question about a node."""
-
     node: str
     caller: str = ADMIN
     reads = True
@@ -170,7 +168,6 @@ class Query(Call):
         return {"token": token(self.node)}
 
     def _look(self, model: Model, now: Moment) -> tuple[int, str]:
-        """The node's state, and its address."""
         if self.node == SERVER_NODE:
             return CONNECTED, server_address(model.network)
         if not self.node:

@@ -221,7 +221,6 @@ class Choices:
         return node if node in self._renewed else UPSTREAM
 
     def limited(self, _now_ms: int = 0) -> adm.IssueLimited:
-        """A bootstrap token with terms."""
         most, prefix, label = self.pick((0, 1, 2)), self.pick(("", "web-")), self.pick(("", "a"))
         uses, nodes = self.pick(((most, 0), (0, most)))
         minutes, caller = self.pick((10, 1)), self._caller()
@@ -240,7 +239,6 @@ class Choices:
         return [*some, *more * is_administered, *renewals * (Ability.ENROLMENT in self._has)]
 
     def administration(self, _now_ms: int = 0) -> ops.Call:
-        """Something of nc.admin.v1."""
         node, token, caller = self._referred(self._node()), self._referred(self._token()), ADMIN
         options: list[Callable[[], ops.Call]] = [
             *(self.limited, lambda: self.update(node), lambda: adm.Describe(node, self._caller())),

@@ -217,7 +217,6 @@ class Workload(Choices):
         self.perform(*operations, turns=turns)
 
     def several_about_one_node(self) -> None:
-        """Concurrent operations on the same node."""
         for node in self.one_node():
             options = self.about(node)
             if Ability.LINKS in self._has:

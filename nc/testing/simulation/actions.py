@@ -100,8 +100,6 @@ class Expire(Action):
 
 @dataclass(frozen=True, slots=True)
 class SetClock(Action):
-    """Clocks jump, forwards or back."""
-
     by_ms: int
 
     def begin(self, on: "Executor") -> None:
@@ -158,8 +156,6 @@ class SwitchOff(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class SwitchOn(MachineAction):
-    """A machine's agent starts."""
-
     def happen(self, on: "Executor", machine: Machine) -> None:
         if not machine.is_on:
             on.cluster.note(f"{machine.name} is switched on")
@@ -196,8 +192,6 @@ class BreakLink(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class StopReading(MachineAction):
-    """A machine reads nothing for a while."""
-
     for_s: int
 
     def happen(self, on: "Executor", machine: Machine) -> None:
@@ -209,8 +203,6 @@ class StopReading(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class SendPackets(MachineAction):
-    """One machine sends to another."""
-
     to: str
     count: int
     size_bytes: int

@@ -127,7 +127,6 @@ class Audit:
         return {("differs", link_id) for link_id in differ}
 
     def _may_connect(self) -> list[Machine]:
-        """Machines whose agents should be connected."""
         cluster = self._cluster
         found: list[Machine] = []
         for machine in cluster.machines.values():

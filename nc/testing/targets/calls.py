@@ -98,7 +98,6 @@ class Names:
         return self.network_certificates(UPSTREAM if is_imported else operation.node)
 
     def remember(self, operation: Operation, answer: Answer) -> None:
-        """Keep what an answer gave out."""
         if isinstance(operation, IssueToken) and answer.is_ok:
             self._tokens[operation.token] = answer.token
         elif isinstance(operation, Redeem) and answer.is_ok:
@@ -208,5 +207,4 @@ def _decoded(text: str) -> bytes:
 
 
 def denied(status: str, message: str) -> Answer:
-    """An answer that is a gRPC status instead of a response."""
     return Answer(Facts(status), message)

@@ -137,7 +137,6 @@ def show(
 
 
 def node_text(node: Node, output: Document) -> str:
-    """A node, with each field on a line of its own."""
     if output is not Document.TABLE:
         return render.as_data(render.plain(node), output)
     facts, kept = node.facts, "assigned, " if node.address_assigned else ""
