@@ -102,6 +102,17 @@ WatchOption = Annotated[
     bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
 ]
 
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, 15:00, -2h, or now."
+    ),
+]
+
+PlaintextOption = Annotated[
+    bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
+]
+
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Log more.")]

@@ -10,10 +10,10 @@ import typer
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.changes import sentences
-from nc.cli.log.query import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.moment_args import MOMENT_HELP, unless_help
 from nc.cli.options import Output, OutputOption
+from nc.cli.time_args import point_named
 from nc.clock import SystemClock
 from nc.domain.names import shown_name
 from nc.history.as_of import StateAt, states_at

@@ -10,7 +10,7 @@ from nc.cli.moment_args import MOMENT_SETTINGS
 from nc.cli.ncadm.completion import complete_contexts
 from nc.cli.ncadm.connection import Connection
 from nc.cli.ncadm.where import options_of
-from nc.cli.options import AnyOutput, AnyOutputOption, version_option
+from nc.cli.options import AnyOutput, AnyOutputOption, PlaintextOption, version_option
 from nc.cli.server_address import DEFAULT_IP
 from nc.client.contexts import CONTEXT_VARIABLE
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
@@ -154,9 +154,7 @@ def ncadm(
             help="One of your contexts. Default: the one chosen with ncadm contexts use",
         ),
     ] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
-    ] = False,
+    plaintext: PlaintextOption = False,
     output: AnyOutputOption = AnyOutput.TEXT,
     version: bool = version_option("ncadm"),
 ) -> None:

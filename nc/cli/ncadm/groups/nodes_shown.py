@@ -11,7 +11,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.references import NodeArgument, TokenIdOption, reference
 from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, shown
-from nc.cli.options import Document, DocumentOption, Format, FormatOption, value_of
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, WatchOption, value_of
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
@@ -81,9 +81,7 @@ def list_nodes(
     limit: Annotated[
         int | None, typer.Option(min=1, max=LARGEST_UINT32, help="At most so many.")
     ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
-    ] = False,
+    watch: WatchOption = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List nodes: all, or those that fit.
