@@ -33,7 +33,8 @@ import eventlog
 from nc.clock import SystemClock
 from nc.domain.tokens import IssueToken
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 
 CALLERS = (1, 64, 256)
 RECORD_BYTES = 200  # about what one token's record takes

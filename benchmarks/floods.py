@@ -35,8 +35,8 @@ from benchmarks.links import CALLS, Running, enrol, ours_running
 from nc.agent.certificates import node_tls
 from nc.agent.connecting import connect
 from nc.agent.connection import HubConnection, Target
+from nc.certificate_files import FolderPaths
 from nc.net.wire import PLAIN_VNET_HEADER
-from nc.pki import FolderPaths
 
 HERE = Path(__file__).parent.parent
 QUIET = 2  # nodes that measure; the others flood

@@ -38,8 +38,8 @@ from benchmarks.servers import stopping
 from nc.agent.certificates import node_tls
 from nc.agent.connecting import connect
 from nc.agent.connection import Target
+from nc.certificate_files import FolderPaths
 from nc.pb import network_controller_pb2 as pb
-from nc.pki import FolderPaths
 
 SERVICE = "/pb.LiteKubeNCService/"
 CALLS = [sys.executable, str(Path(__file__).with_name("calls.py"))]

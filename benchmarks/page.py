@@ -24,9 +24,9 @@ from itertools import groupby
 from pathlib import Path
 
 import eventlog
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Batch
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.export.html import write_page
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

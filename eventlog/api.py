@@ -14,26 +14,7 @@ Implementations: `eventlog.FileLog` (segments in a folder), `eventlog.MemoryLog`
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from eventlog.errors import LogUnavailable, RecordTooLarge, SequenceConflict
-
-__all__ = [
-    "MAX_COUNT",
-    "MAX_PAYLOAD_BYTES",
-    "AsyncLog",
-    "EventLog",
-    "Limits",
-    "LogPosition",
-    "LogUnavailable",
-    "NextRecords",
-    "ReadableLog",
-    "Record",
-    "RecordTooLarge",
-    "SequenceConflict",
-    "Snapshot",
-    "SnapshotStore",
-    "SnapshotWriter",
-    "check_appendable",
-]
+from eventlog.errors import RecordTooLarge
 
 # A record is read, checked and sent as a whole: this bounds the memory that takes, and how far an
 # append that a crash interrupts can reach.

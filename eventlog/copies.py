@@ -17,8 +17,6 @@ from eventlog.filelog import COPY_MARK, IS_A_COPY, FileLog
 from eventlog.format import SEGMENT_SIZE_BYTES, RecordHeader, RecordType, chain_record
 from eventlog.segments import list_segments, new_file, write_fully
 
-__all__ = ["FolderCopy", "mark_as_copy", "source_of", "unmark"]
-
 _MARK: Final = "a copy of "  # what the file begins with; then the log's name
 _NOT_A_COPY: Final = "it is a log of its own, and no copy of one"
 
@@ -148,7 +146,7 @@ def source_of(folder: Path) -> str | None:
     return text.removeprefix(_MARK).strip()
 
 
-def unmark(folder: Path, disk: Disk = OS_DISK) -> None:
+def unmark(folder: Path) -> None:
     """Make a copy a log of its own."""
-    disk.unlink(folder / COPY_MARK)
-    disk.sync_folder(folder)
+    OS_DISK.unlink(folder / COPY_MARK)
+    OS_DISK.sync_folder(folder)

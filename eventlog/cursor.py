@@ -28,8 +28,6 @@ from eventlog.segments import (
     segment_name,
 )
 
-__all__ = ["NO_LIMIT", "Cursor", "events_after", "records_from"]
-
 NO_LIMIT: Final = 2**64  # larger than every sequence number
 
 

@@ -13,9 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
-__all__ = ["OS_DISK", "Disk", "OsDisk"]
-
-
 # What a file system answers that cannot allocate room before it is written to.
 _NOT_OFFERED: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 

@@ -7,26 +7,6 @@ repairs names it with `LogDamaged.describe`.
 from pathlib import Path
 from typing import ClassVar
 
-__all__ = [
-    "FollowerBehind",
-    "LogBusy",
-    "LogDamaged",
-    "LogError",
-    "LogFull",
-    "LogLacking",
-    "LogLocked",
-    "LogMissing",
-    "LogRewound",
-    "LogUnavailable",
-    "LogUnreachable",
-    "RecordTooLarge",
-    "RepairFailed",
-    "SequenceConflict",
-    "SnapshotFailed",
-    "SyncFailed",
-    "WriterReplaced",
-]
-
 COPY_AGAIN = (
     "if it was copied, copy it again from where it is whole, or put it back from a backup: the "
     "events that the file has lost were acknowledged"

@@ -26,8 +26,6 @@ from eventlog.snapshots import FileSnapshots
 from eventlog.sparse_index import SparseIndex
 from eventlog.writer import NewSegments, SegmentWriter
 
-__all__ = ["COPY_MARK", "FileLog"]
-
 _LOG_ID_BYTES: Final = 16
 
 COPY_MARK: Final = "copy"  # a file in a folder that is a copy of a log that lives elsewhere

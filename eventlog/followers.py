@@ -15,8 +15,6 @@ from typing import Final
 from eventlog.api import NextRecords, Record
 from eventlog.errors import FollowerBehind, LogRewound
 
-__all__ = ["FOLLOW_SLICE", "Followers", "check_reached", "follow"]
-
 FOLLOW_SLICE: Final = 256  # records that a follower yields before its event loop runs others
 
 

@@ -13,29 +13,6 @@ from zlib import crc32
 from eventlog.api import MAX_PAYLOAD_BYTES, Record
 from eventlog.header_format import BadBytes, decode_header, with_crc
 
-__all__ = [
-    "FORMAT_VERSION",
-    "NO_CHAIN",
-    "RECORD_HEADER_BYTES",
-    "RECORD_MAGIC",
-    "SEGMENT_HEADER_BYTES",
-    "SEGMENT_SIZE_BYTES",
-    "DurableHead",
-    "Incomplete",
-    "RecordHeader",
-    "RecordType",
-    "SegmentHeader",
-    "StoredRecord",
-    "chain_in",
-    "chain_record",
-    "decode_durable_head",
-    "decode_record",
-    "decode_segment_header",
-    "encode_record",
-    "encode_segment_header",
-    "record_size_bytes",
-]
-
 FORMAT_VERSION: Final = 1
 
 # Large enough that starting a segment (a few ms) is rare, small enough that reading one to find a
@@ -243,9 +220,9 @@ def decode_record(
     return StoredRecord(record, durable_seq, size_bytes)
 
 
-def chain_in(data: bytes, at: int = 0) -> bytes:
-    """The chain hash in the header of the record at `data[at:]`, as it is there."""
-    return bytes(data[at + RECORD_HEADER_BYTES - len(NO_CHAIN) : at + RECORD_HEADER_BYTES])
+def chain_in(data: bytes) -> bytes:
+    """The chain hash in the header of the record that `data` begins with, as it is there."""
+    return bytes(data[RECORD_HEADER_BYTES - len(NO_CHAIN) : RECORD_HEADER_BYTES])
 
 
 def _check_crc(what: str, data: bytes, segment_id: int, stored: int) -> None:

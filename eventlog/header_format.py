@@ -4,8 +4,6 @@ import struct
 from typing import Any, Final
 from zlib import crc32
 
-__all__ = ["BadBytes", "decode_header", "with_crc"]
-
 _VERSION: Final = struct.Struct("<8sI")
 _CRC: Final = struct.Struct("<I")
 

@@ -13,12 +13,9 @@ that was written in part passes as well: it is cut off again before the next one
 import errno
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from eventlog.errors import LogFull, LogLacking, SyncFailed
-
-__all__ = ["PASSING", "ROOM", "lack_of", "refusing", "synced"]
 
 # The disk, a quota, or the largest size of a file.
 ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -68,12 +65,7 @@ class refusing:  # noqa: N801 - used like a function
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, OSError | MemoryError):
             lack = lack_of(self._log, error)
             if lack is not None:
@@ -92,12 +84,7 @@ class synced:  # noqa: N801 - used like a function
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, OSError) and error.errno not in PASSING[self._operation]:
             path = self._path
             raise SyncFailed(path.parent, f"an fsync of {path.name} failed: {error}") from error

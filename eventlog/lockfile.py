@@ -20,8 +20,6 @@ from eventlog.errors import LogLocked, WriterReplaced
 from eventlog.lacks import refusing
 from eventlog.segments import close, opened, write_fully
 
-__all__ = ["WriterLock"]
-
 LOCK_NAME: Final = "lock"
 _SIGNATURE_BYTES: Final = 8
 _LONGEST_BYTES: Final = 64  # more than a process id and a signature take

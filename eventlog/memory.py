@@ -15,8 +15,6 @@ from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
 from eventlog.followers import FOLLOW_SLICE, Followers, follow
 from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
-__all__ = ["MemoryLog"]
-
 
 class _Shared:
     """The records and handles of one log."""
@@ -31,10 +29,6 @@ class _Shared:
         self.snapshots: list[Snapshot] = []
         self.followers: list[Followers] = []  # of each open handle
         self.epoch = 0
-
-
-def _stopped_clock() -> int:
-    return 0
 
 
 class MemorySnapshots:
@@ -85,7 +79,7 @@ class MemoryLog:
     """
 
     def __init__(
-        self, now_ns: Callable[[], int] = _stopped_clock, _shared: _Shared | None = None
+        self, now_ns: Callable[[], int] = lambda: 0, _shared: _Shared | None = None
     ) -> None:
         self._now_ns = now_ns
         self._shared = shared = _shared or _Shared()

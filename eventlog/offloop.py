@@ -7,8 +7,6 @@ from typing import Protocol, TypeVar
 
 from eventlog.api import EventLog, Limits, LogPosition, NextRecords, Record, SnapshotStore
 
-__all__ = ["OffLoopLog", "RunBlocking"]
-
 T = TypeVar("T")
 
 

@@ -21,8 +21,6 @@ from eventlog.segments import list_segments
 from eventlog.snapshots import FileSnapshots
 from eventlog.tail_scan import proof_of_damage, scan_rest
 
-__all__ = ["LogReader"]
-
 
 class LogReader:
     """Reads the log in a folder. For one thread at a time.

@@ -13,8 +13,6 @@ from typing import Final
 
 from eventlog.api import Record
 
-__all__ = ["RecentRecords"]
-
 _LIMIT_BYTES: Final = 1024 * 1024  # a second of appends under load, or four thousand small records
 _OVERHEAD_BYTES: Final = 256  # what a record takes beside its payload
 

@@ -28,8 +28,6 @@ from eventlog.snapshot_anchor import SnapshotAnchor, find_anchor
 from eventlog.snapshots import SNAPSHOT_SUFFIX
 from eventlog.tail_scan import bad_end_of_sealed, proof_of_damage, scan_rest
 
-__all__ = ["Recovered", "Recovery", "recover"]
-
 TORN_SUFFIX: Final = ".torn-"  # and the offset that the bytes were cut at
 
 _BEGINS_LATER: Final = (

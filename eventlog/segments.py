@@ -17,24 +17,6 @@ from eventlog.format import (
 from eventlog.header_format import BadBytes
 from eventlog.lacks import synced
 
-__all__ = [
-    "CHUNK_BYTES",
-    "SEGMENT_SUFFIX",
-    "TEMPORARY_SUFFIX",
-    "close",
-    "create_segment",
-    "damaged",
-    "list_segments",
-    "new_file",
-    "number_of",
-    "opened",
-    "read_bytes",
-    "read_segment_header",
-    "segment_name",
-    "segments_among",
-    "write_fully",
-]
-
 SEGMENT_SUFFIX: Final = ".seg"
 TEMPORARY_SUFFIX: Final = ".tmp"  # of files that are not finished; a crash may leave them behind
 CHUNK_BYTES: Final = 256 * 1024  # read at once: fits the cache of a core while it is verified
@@ -44,7 +26,6 @@ _SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
 
 
 def segment_name(first_seq: int) -> str:
-    """The name of the segment that begins with that event."""
     return f"{first_seq:0{_SEQ_DIGITS}d}{SEGMENT_SUFFIX}"
 
 

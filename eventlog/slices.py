@@ -21,8 +21,6 @@ from eventlog.format import (
 from eventlog.reader import LogReader
 from eventlog.snapshot_format import SnapshotHeader, encode_snapshot_header
 
-__all__ = ["Slice", "encode_segment", "encode_start", "slice_of"]
-
 
 class Slice(NamedTuple):
     """Whole records of a log, with all the markers around them."""

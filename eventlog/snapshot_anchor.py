@@ -16,8 +16,6 @@ from eventlog.segments import read_segment_header
 from eventlog.snapshot_format import SnapshotHeader
 from eventlog.snapshots import newest_header, segments_hash
 
-__all__ = ["SnapshotAnchor", "find_anchor"]
-
 
 class SnapshotAnchor:
     """The newest snapshot of a log, by its file's path and header."""

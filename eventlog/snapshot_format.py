@@ -6,13 +6,6 @@ from typing import Final, NamedTuple
 from eventlog.api import LogPosition
 from eventlog.header_format import decode_header, with_crc
 
-__all__ = [
-    "SNAPSHOT_HEADER_BYTES",
-    "SnapshotHeader",
-    "decode_snapshot_header",
-    "encode_snapshot_header",
-]
-
 SNAPSHOT_VERSION: Final = 1
 
 # Snapshot, `<20 digits of the last event>.snapshot`

@@ -34,17 +34,6 @@ from eventlog.snapshot_format import (
     encode_snapshot_header,
 )
 
-__all__ = [
-    "SNAPSHOT_SUFFIX",
-    "FileSnapshots",
-    "SnapshotFile",
-    "newest_header",
-    "read_header",
-    "segments_hash",
-    "snapshot_name",
-    "snapshot_names",
-]
-
 SNAPSHOT_SUFFIX: Final = ".snapshot"
 KEPT_SNAPSHOTS: Final = 2  # the newest may be damaged
 MAX_SNAPSHOT_BYTES: Final = 1024**3  # it is read as a whole, by one call

@@ -10,12 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from eventlog.disk import OsDisk
-
-__all__ = ["SparingDisk"]
 
 T = TypeVar("T")
 
@@ -33,12 +30,7 @@ class SparingDisk(OsDisk):
         self._refill()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._count = 0
         while self._spare:
             os.close(self._spare.pop())

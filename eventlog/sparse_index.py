@@ -9,8 +9,6 @@ from typing import Final
 
 from eventlog.api import LogPosition
 
-__all__ = ["SparseIndex"]
-
 _APART_BYTES: Final = 256 * 1024  # the size of one read
 
 

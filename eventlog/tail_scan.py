@@ -13,8 +13,6 @@ from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, decode_durable_he
 from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
-__all__ = ["TailScan", "bad_end_of_sealed", "missing_end", "proof_of_damage", "scan_rest"]
-
 _NO_BYTES: Final = bytes(CHUNK_BYTES)
 
 

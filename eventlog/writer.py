@@ -23,15 +23,7 @@ from eventlog.format import (
     record_size_bytes,
 )
 from eventlog.lacks import refusing, synced
-from eventlog.segments import (
-    close,
-    create_segment,
-    segment_name,
-    segments_among,
-    write_fully,
-)
-
-__all__ = ["NewSegments", "SegmentWriter"]
+from eventlog.segments import close, create_segment, segment_name, segments_among, write_fully
 
 _SEGMENT_ID_BYTES: Final = 4
 

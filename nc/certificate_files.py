@@ -6,8 +6,6 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class FolderPaths:
-    """Where the six files of a folder are."""
-
     ca: Path
     ca_key: Path
     server: Path

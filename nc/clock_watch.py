@@ -69,7 +69,6 @@ class ClockWatch:
 
 
 def step_text(step_s: float) -> str:
-    """A step as a sentence."""
     direction = "forward" if step_s > 0 else "back"
     return f"this machine's clock was set {direction} by {duration_text(step_s)}"
 

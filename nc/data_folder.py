@@ -34,7 +34,6 @@ def default_data_dir() -> Path:
 
 
 def data_dir_variable() -> Path | None:
-    """The data folder that the environment names."""
     value = os.environ.get(DATA_DIR_VARIABLE)
     return Path(value) if value else None
 
@@ -52,8 +51,6 @@ class DataLost(DataFolderError):
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """The names in a data folder."""
-
     path: Path
 
     @property

@@ -26,7 +26,6 @@ def status(text: str) -> None:
 
 
 def stopping() -> None:
-    """Tell systemd that the service is stopping."""
     _send("STOPPING=1")
 
 

@@ -31,8 +31,6 @@ class Secrets(Protocol):
 
 
 class SystemSecrets:
-    """The kernel's random numbers."""
-
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
 

@@ -18,7 +18,7 @@ from nc.agent.program import (
 )
 from nc.client import AsyncClient, Context
 from nc.net.ipv4 import build_packet
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from tests.support.server_process import LOOPBACK, ServerProcess
 
 TEXT = (Path(__file__).parent.parent / "docs" / "how-to" / "sdk.md").read_text(encoding="utf-8")

@@ -15,12 +15,7 @@ from eventlog.jetstream.address import SCHEMES, AddressWrong, StreamAddress
 from eventlog.jetstream.connection import connect, disconnect
 from eventlog.jetstream.log import JetStreamLog
 from eventlog.jetstream.publishing import require_publishing
-from eventlog.jetstream.stream import (
-    StreamMissing,
-    check_servers,
-    make_stream,
-    open_stream,
-)
+from eventlog.jetstream.stream import StreamMissing, check_servers, make_stream, open_stream
 
 __all__ = [
     "SCHEMES",

@@ -12,8 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from eventlog.errors import LogError
 
-__all__ = ["DEFAULT_STREAM", "SCHEMES", "AddressWrong", "StreamAddress"]
-
 SCHEMES: Final = ("nats", "tls")
 DEFAULT_STREAM: Final = "eventlog"
 _DEFAULT_PORT: Final = 4222

@@ -14,8 +14,6 @@ import nats.js.errors
 from eventlog.errors import LogUnavailable, LogUnreachable
 from eventlog.jetstream.address import StreamAddress
 
-__all__ = ["NotNats", "Stage", "not_let_in", "not_permitted", "unanswered", "unusable"]
-
 _NO_JETSTREAM: Final = (
     "this server of NATS has no JetStream: add jetstream { … } to its settings; if it is there, "
     "the log of NATS says why it is off, such as for a full disk"

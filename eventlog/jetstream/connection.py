@@ -19,8 +19,6 @@ from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.causes import NotNats, Stage
 from eventlog.jetstream.credentials import Credentials
 
-__all__ = ["FAILURES", "Connection", "connect", "disconnect", "unanswered"]
-
 # Everything by which the client says that a server did not answer.
 FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
 

@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from eventlog.errors import LogUnavailable
 
-__all__ = ["Credentials"]
-
 _BLOCK: Final = re.compile(
     r"-{3,}BEGIN ([^-\n]+)-{3,}\s*([^-\s][^\s]*)\s*-{3,}END ([^-\n]+)-{3,}", re.MULTILINE
 )

@@ -21,8 +21,6 @@ from eventlog.jetstream.stream import payload_limit_of
 from eventlog.jetstream.tail import Tail
 from eventlog.snapshots import FileSnapshots
 
-__all__ = ["JetStreamLog"]
-
 # How long an append waits for a majority before it says that there is none: longer than the servers
 # take to elect a leader, which is 4 to 9 s after they have lost one.
 BUSY_AFTER_S: Final = 10.0

@@ -28,8 +28,6 @@ from eventlog.format import (
 from eventlog.header_format import BadBytes
 from eventlog.jetstream.connection import FAILURES
 
-__all__ = ["OVERHEAD_BYTES", "Codec", "End", "LeftOut", "fetch", "subject_of", "tail_subject_of"]
-
 # What a message has beside a record's payload: the record's header and padding, and the headers.
 OVERHEAD_BYTES: Final = 1024
 

@@ -25,8 +25,6 @@ from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_o
 from eventlog.jetstream.stream import open_stream as stream_id
 from eventlog.reader import LogReader
 
-__all__ = ["Progress", "to_folder", "to_stream"]
-
 Progress = Callable[[int, int], None]  # called with the events done, and those there are
 
 _AT_ONCE: Final = 128  # messages on their way

@@ -19,8 +19,6 @@ from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
-__all__ = ["NO_ROOM", "Outcome", "Pending", "publish", "require_publishing", "said_by"]
-
 TRY_S: Final = 1.5  # then the same is sent to another server
 _AGAIN_S: Final = 0.05
 _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for less than that

@@ -7,8 +7,6 @@ from pathlib import Path
 from eventlog.jetstream import JetStreamLog, StreamAddress
 from eventlog.jetstream import open as open_stream
 
-__all__ = ["KeptCopy"]
-
 
 class KeptCopy:
     """A copy in a folder of all that a stream holds, to which is added what comes.

@@ -20,15 +20,6 @@ from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.connection import FAILURES, Connection, unanswered
 from eventlog.jetstream.messages import OVERHEAD_BYTES, subject_of, tail_subject_of
 
-__all__ = [
-    "StreamMissing",
-    "check_servers",
-    "make_stream",
-    "mark_moved",
-    "open_stream",
-    "payload_limit_of",
-]
-
 OLDEST_SERVER: Final = (2, 11)
 _LOG_ID: Final = "eventlog.log_id"
 _MOVED_TO: Final = "eventlog.moved_to"

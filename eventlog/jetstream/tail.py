@@ -14,19 +14,12 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from eventlog.copies import FolderCopy
-from eventlog.errors import (
-    LogLacking,
-    LogRewound,
-    LogUnavailable,
-    LogUnreachable,
-)
+from eventlog.errors import LogLacking, LogRewound, LogUnavailable, LogUnreachable
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.causes import not_permitted
 from eventlog.jetstream.connection import FAILURES, Connection, unanswered
 from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
-
-__all__ = ["Tail"]
 
 _LOOK_S: Final = 1.0  # after so long without a message, ask for one
 _AGAIN_S: Final = 0.05

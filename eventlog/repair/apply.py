@@ -16,17 +16,9 @@ from eventlog.format import SEGMENT_HEADER_BYTES, decode_segment_header
 from eventlog.lockfile import WriterLock
 from eventlog.repair.plan import Diagnosis, RemoveFile, RepairPlan, RewriteSnapshot, Step
 from eventlog.repair.planner import plan_repair
-from eventlog.segments import (
-    CHUNK_BYTES,
-    list_segments,
-    new_file,
-    opened,
-    write_fully,
-)
+from eventlog.segments import CHUNK_BYTES, list_segments, new_file, opened, write_fully
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_snapshot_header
 from eventlog.snapshots import read_header, segments_hash
-
-__all__ = ["repair"]
 
 
 def repair(

@@ -17,18 +17,9 @@ from eventlog.format import (
     decode_segment_header,
 )
 from eventlog.header_format import BadBytes
-from eventlog.segments import (
-    SEGMENT_SUFFIX,
-    damaged,
-    number_of,
-    opened,
-    read_bytes,
-    segment_name,
-)
+from eventlog.segments import SEGMENT_SUFFIX, damaged, number_of, opened, read_bytes, segment_name
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, SnapshotHeader, decode_snapshot_header
 from eventlog.snapshots import FileSnapshots, read_header, snapshot_names
-
-__all__ = ["Inventory", "take_inventory"]
 
 _LAST_VERSION = 1000  # a larger one is damage: versions are counted one by one
 _VERSION, _LOG_ID = slice(8, 12), slice(16, 32)  # of a segment's header

@@ -9,18 +9,6 @@ from eventlog.api import LogPosition
 from eventlog.errors import LogDamaged
 from eventlog.repair.salvage import Part
 
-__all__ = [
-    "NO_EVENTS",
-    "TO_THE_END",
-    "Diagnosis",
-    "EventRange",
-    "RemoveFile",
-    "RepairPlan",
-    "RewriteSnapshot",
-    "Step",
-    "WriteSegment",
-]
-
 
 class Diagnosis(StrEnum):
     SOUND = "sound"

@@ -21,8 +21,6 @@ from eventlog.repair.scan import LogScan
 from eventlog.repair.segment_fixes import SegmentFix
 from eventlog.segments import segment_name
 
-__all__ = ["PlanBuilder"]
-
 
 class PlanBuilder:
     """A plan that is not finished; `steps` are in the order in which they will be done."""

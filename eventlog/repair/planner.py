@@ -20,8 +20,6 @@ from eventlog.repair.segment_fixes import SegmentFix, fix_header, rebuild_header
 from eventlog.repair.snapshot_base import continue_from
 from eventlog.segments import segment_name
 
-__all__ = ["plan_repair"]
-
 
 def plan_repair(folder: Path, disk: Disk, schema: int) -> RepairPlan:
     """Examine a log and plan its repair. Holds no lock, and changes nothing.

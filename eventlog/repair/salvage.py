@@ -21,8 +21,6 @@ from eventlog.format import (
 from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
-__all__ = ["Part", "Remnant", "proven_seq", "salvage"]
-
 _SEGMENT_ID = slice(12, 16)  # of a segment's header, also of a damaged one
 
 

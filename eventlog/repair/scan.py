@@ -16,15 +16,7 @@ from eventlog.repair.segment_fixes import (
     has_successor,
     rebuild_header,
 )
-from eventlog.tail_scan import (
-    TailScan,
-    bad_end_of_sealed,
-    missing_end,
-    proof_of_damage,
-    scan_rest,
-)
-
-__all__ = ["LogScan", "scan_log"]
+from eventlog.tail_scan import TailScan, bad_end_of_sealed, missing_end, proof_of_damage, scan_rest
 
 
 class LogScan(NamedTuple):

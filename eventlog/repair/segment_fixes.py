@@ -22,8 +22,6 @@ from eventlog.header_format import BadBytes
 from eventlog.repair.plan import TO_THE_END, WriteSegment
 from eventlog.segments import CHUNK_BYTES, read_bytes, read_segment_header, segment_name
 
-__all__ = ["SegmentFix", "fix_header", "fix_rest", "has_successor", "rebuild_header"]
-
 # Where a segment's header has its fields.
 _SEGMENT_ID, _EPOCH, _CREATED_NS = slice(12, 16), slice(40, 48), slice(48, 56)
 _SIZE_BYTES, _CRC = slice(88, 92), slice(92, 96)
@@ -44,7 +42,6 @@ def fix_rest(damage: LogDamaged, segment: int, end: int) -> SegmentFix:
 
 
 def fix_header(damage: LogDamaged, header: SegmentHeader) -> SegmentFix:
-    """Write a segment's header again."""
     name, head = segment_name(header.first_seq), encode_segment_header(header)
     step = WriteSegment(name, head, name, SEGMENT_HEADER_BYTES, TO_THE_END)
     return SegmentFix(damage, step, header)

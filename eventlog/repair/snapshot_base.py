@@ -19,8 +19,6 @@ from eventlog.repair.scan import LogScan, scan_log
 from eventlog.segments import segment_name
 from eventlog.snapshots import segments_hash
 
-__all__ = ["continue_from"]
-
 
 class _Base(NamedTuple):
     """The position that the snapshot will have, and the scan from there."""

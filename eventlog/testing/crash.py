@@ -7,22 +7,6 @@ each sector of each write, each change of a size and each name is kept or lost b
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-__all__ = [
-    "Chance",
-    "CrashOutcome",
-    "File",
-    "FileChange",
-    "HardLink",
-    "NameChange",
-    "Names",
-    "Rename",
-    "Resize",
-    "Unlink",
-    "Write",
-    "apply",
-    "change_data",
-]
-
 SECTOR_BYTES: Final = 16  # small, so that small records are torn in many ways
 
 

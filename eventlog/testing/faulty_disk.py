@@ -14,8 +14,6 @@ from eventlog.disk import Disk, OsDisk
 from eventlog.errors import LogUnavailable
 from eventlog.filelog import FileLog
 
-__all__ = ["FaultyDisk", "InterceptedDisk", "NoSyncDisk", "abandon"]
-
 # The operations that change a file or a folder, or make a change durable.
 _CHANGES = {
     *("create", "rename", "unlink", "sync_folder"),

@@ -25,8 +25,6 @@ from eventlog.testing.crash import (
     change_data,
 )
 
-__all__ = ["PowerLoss", "SimulatedDisk"]
-
 
 class PowerLoss(BaseException):
     """The power has failed. Not an Exception, since no program can handle it."""

@@ -15,13 +15,7 @@ from typing import Any, Final
 
 from nc.agent.connecting import connect
 from nc.agent.connection import HubConnection, Target
-from nc.agent.link_errors import (
-    WITNESSES,
-    LinkEnded,
-    NodeUnregistered,
-    RetryLater,
-    UntrustedServer,
-)
+from nc.agent.link_errors import WITNESSES, LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.files import OS_FILES, replace_file
 from nc.net.wire import Address, addresses_text, read_addresses
 

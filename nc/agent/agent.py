@@ -44,11 +44,12 @@ from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.agent.traffic import Traffic
 from nc.agent.waiting import cancel, either, is_first
+from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
 from nc.errors import UNREGISTERED, OperatorError
 from nc.net.redirect import Redirect
-from nc.pki import FolderPaths, PkiError
+from nc.pki.errors import PkiError
 from nc.secrets import Secrets
 
 REAL_KERNEL: Final = Kernel()
@@ -193,7 +194,6 @@ class Agent:
         return opened
 
     async def _note_link(self, connection: HubConnection, target: Target) -> None:
-        """Keep what is known by a link, and report it."""
         self._held = connection.interface.ip
         address, loop = (target.host, target.port), asyncio.get_running_loop()
 
@@ -288,7 +288,6 @@ class Agent:
                 return
 
     async def _hints(self, error: LinkEnded) -> list[str]:
-        """What else is known about a failure, a sentence each."""
         now, problem = now_utc(self._clock), ""
         if self._tls is not None and self._renewal is None:
             problem = self._tls.problem(now)

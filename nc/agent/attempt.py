@@ -16,7 +16,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.files import OS_FILES, replace_file
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.pki.pem import PrivateKey, load_private_key, private_key_pem
 from nc.secrets import Secrets, is_id
 from nc.small_files import read_json_object

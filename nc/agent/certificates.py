@@ -13,8 +13,9 @@ from typing import Final
 
 from cryptography import x509
 
+from nc.certificate_files import FolderPaths
 from nc.client.tls import ClientTls
-from nc.pki import FolderPaths, PkiError
+from nc.pki.errors import PkiError
 from nc.pki.pem import certificate_pem, load_certificates
 from nc.pki.renewal import validity_problem
 from nc.small_files import read_small

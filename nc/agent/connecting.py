@@ -6,12 +6,7 @@ from typing import Final
 from picows import WSError, WSTransport, ws_connect
 from python_socks import ProxyError  # what picows raises for a proxy that refuses
 
-from nc.agent.connection import (
-    PING_INTERVAL_S,
-    SILENCE_LIMIT_S,
-    HubConnection,
-    Target,
-)
+from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
 from nc.agent.link_errors import LinkEnded, UntrustedServer, connecting_failed
 from nc.client.port_probe import PortKind, other_port
 from nc.net import wire

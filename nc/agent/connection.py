@@ -14,13 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
-from picows import (
-    WSCloseCode,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-)
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.agent.link_errors import LinkEnded, closed_by
 from nc.net import wire
@@ -193,8 +187,7 @@ class HubConnection(WSListener):
             transport.disconnect()
             self._finish()  # an upstream server keeps TCP open, and `disconnect` waits for its end
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         self._finish()
 
     def _finish(self) -> None:

@@ -15,11 +15,7 @@ from cryptography import x509
 
 from nc.agent.attempt import Attempt
 from nc.agent.state import NodeCertificates
-from nc.client.certificate_dates import (
-    HANDSHAKE_TIMEOUT_S,
-    NOT_ITS_TIME,
-    explain_dates,
-)
+from nc.client.certificate_dates import HANDSHAKE_TIMEOUT_S, NOT_ITS_TIME, explain_dates
 from nc.client.connection_errors import describe
 from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls
@@ -27,7 +23,7 @@ from nc.clock import SystemClock, now_utc
 from nc.errors import OperatorError
 from nc.net.dial import dial
 from nc.net.wire import Address, addresses_text
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.text import host_port
@@ -72,7 +68,6 @@ class Invitation(NamedTuple):
 
     @property
     def places(self) -> tuple[Address, ...]:
-        """Each place."""
         return ((self.host, self.port), *self.others)
 
     @property

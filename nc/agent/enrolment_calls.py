@@ -13,15 +13,8 @@ from nc.agent.enrolment import Enrolled, TokenRefused
 from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
 from nc.agent.state import CertificateSet, NodeCertificates
+from nc.client import errors
 from nc.client.channel import Channel
-from nc.client.errors import (
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    PermissionDenied,
-    Unauthenticated,
-    Unimplemented,
-)
 from nc.contract import OK
 from nc.pb.network_controller_pb2 import GetTokenRequest
 from nc.pb.node.v1.node_pb2 import EnrolRequest, EnrolResponse, Facts, RenewRequest, RenewResponse
@@ -29,7 +22,7 @@ from nc.pki.pem import private_key_pem
 from nc.pki.requests import request_for
 
 # After these another try with the same token and key cannot succeed.
-_FINAL: Final = (InvalidArgument, PermissionDenied, Unauthenticated)
+_FINAL: Final = (errors.InvalidArgument, errors.PermissionDenied, errors.Unauthenticated)
 
 
 async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -> Enrolled | None:
@@ -49,7 +42,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -
     )
     try:
         answer = await client.call("Enrol", request)
-    except Unimplemented:
+    except errors.Unimplemented:
         return None
     except _FINAL as error:
         raise TokenRefused(f"{error.details} ({error.code.name})") from None
@@ -74,7 +67,7 @@ async def first_renewal(
     )
     try:
         answer = await client.call("Renew", request)
-    except (*_FINAL, FailedPrecondition, NotFound, Unimplemented) as error:
+    except (*_FINAL, errors.FailedPrecondition, errors.NotFound, errors.Unimplemented) as error:
         raise TokenRefused(f"{error.details} ({error.code.name})") from None
     return _enrolled(answer, node_token, attempt)
 

@@ -16,7 +16,8 @@ from nc.agent.certificates import anchor_of
 from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, replace_file
 from nc.net.wire import Address
-from nc.pki import PkiError, read_peer
+from nc.pki.errors import PkiError
+from nc.pki.identity import read_peer
 from nc.pki.pem import PrivateKey, load_certificates, load_private_key
 from nc.small_files import read_json_object, read_small
 

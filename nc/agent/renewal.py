@@ -24,7 +24,7 @@ from nc.agent.retries import again_text
 from nc.agent.settings import AgentSettings
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.clock import Clock, now_ms
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.pki.requests import request_for
 from nc.secrets import Secrets
 from nc.text import moment

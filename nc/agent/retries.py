@@ -17,8 +17,6 @@ def again_text(wait_s: float) -> str:
 
 
 class Retries:
-    """The failures of one agent."""
-
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._failures = self._refusals = 0  # in a row; refusals are failures, too

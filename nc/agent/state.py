@@ -27,10 +27,12 @@ from typing import Any, Final
 
 from nc.agent.attempt import Attempt, AttemptFile
 from nc.agent.node_files import NodeFiles, Terms
+from nc.certificate_files import FolderPaths
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.permissions import folder_warnings
-from nc.pki import FolderPaths, PkiError, read_peer
+from nc.pki.errors import PkiError
+from nc.pki.identity import read_peer
 from nc.secrets import Secrets
 from nc.small_files import read_json_object, read_small
 

@@ -16,27 +16,7 @@ from yaml.reader import ReaderError
 from nc.cli.pasted import read_node_token
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
-from nc.server.setting_types import (
-    Destinations,
-    Duration,
-    Folder,
-    GuessRate,
-    Lifetime,
-    ListenAddress,
-    Metric,
-    MetricsListenText,
-    Mtu,
-    NetworkAddress,
-    NodeCount,
-    Port,
-    PortOrAny,
-    Proxy,
-    ServerAddresses,
-    ServerNames,
-    StreamReplicas,
-    Switch,
-    explain,
-)
+from nc.server import setting_types as kinds
 from nc.small_files import read_small
 from nc.text import quoted
 
@@ -52,53 +32,51 @@ class _Section(BaseModel):
 class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
-    ip: ServerNames | None = None
-    port: Port | None = None
-    bootstrap_port: PortOrAny | None = None
-    grpc_port: PortOrAny | None = None
-    network_cert_dir: Folder | None = None
-    grpc_cert_dir: Folder | None = None
-    network_addr: NetworkAddress | None = None
-    log_dir: Folder | None = None
-    work_dir: Folder | None = None
-    tls_dir: Folder | None = None
-    debug: Switch = False
-    mtu: Mtu = DEFAULT_MTU
-    interconnection: Switch = True
-    listen: ListenAddress | None = None
-    grpc_listen: ListenAddress | None = None
-    bootstrap_listen: ListenAddress | None = None
-    link_listen: ListenAddress | None = None
-    internal_port: Port | None = None
-    internal_listen: ListenAddress | None = None
-    allow_destination: Destinations = ()
-    guess_rate: GuessRate | None = None
-    reclaim_after: Duration | None = None
-    max_nodes: NodeCount | None = None
+    ip: kinds.ServerNames | None = None
+    port: kinds.Port | None = None
+    bootstrap_port: kinds.PortOrAny | None = None
+    grpc_port: kinds.PortOrAny | None = None
+    network_cert_dir: kinds.Folder | None = None
+    grpc_cert_dir: kinds.Folder | None = None
+    network_addr: kinds.NetworkAddress | None = None
+    log_dir: kinds.Folder | None = None
+    work_dir: kinds.Folder | None = None
+    tls_dir: kinds.Folder | None = None
+    debug: kinds.Switch = False
+    mtu: kinds.Mtu = DEFAULT_MTU
+    interconnection: kinds.Switch = True
+    listen: kinds.ListenAddress | None = None
+    grpc_listen: kinds.ListenAddress | None = None
+    bootstrap_listen: kinds.ListenAddress | None = None
+    link_listen: kinds.ListenAddress | None = None
+    internal_port: kinds.Port | None = None
+    internal_listen: kinds.ListenAddress | None = None
+    allow_destination: kinds.Destinations = ()
+    guess_rate: kinds.GuessRate | None = None
+    reclaim_after: kinds.Duration | None = None
+    max_nodes: kinds.NodeCount | None = None
     cluster: str | None = None
-    cluster_replicas: StreamReplicas | None = None
+    cluster_replicas: kinds.StreamReplicas | None = None
     invite: str | None = Field(default=None, repr=False)  # a secret
     ca_cert_hash: str | None = None
-    certificate_lifetime: Lifetime | None = None
-    metrics_listen: MetricsListenText | None = None
-    db_path: Folder | None = None  # an upstream server's database, for import-litekube
+    certificate_lifetime: kinds.Lifetime | None = None
+    metrics_listen: kinds.MetricsListenText | None = None
+    db_path: kinds.Folder | None = None  # an upstream server's database, for import-litekube
 
 
 class ClientSection(_Section):
-    """`client:` in a file."""
-
-    network_cert_dir: Folder
-    server_addr: ServerAddresses
-    port: Port = DEFAULT_LINK_PORT
-    mtu: Mtu = DEFAULT_MTU
+    network_cert_dir: kinds.Folder
+    server_addr: kinds.ServerAddresses
+    port: kinds.Port = DEFAULT_LINK_PORT
+    mtu: kinds.Mtu = DEFAULT_MTU
     token: Annotated[str, AfterValidator(read_node_token)] = Field(repr=False)
-    log_dir: Folder | None = None
-    work_dir: Folder | None = None
-    debug: Switch = False
-    redirect_gateway: Switch = False
-    route: Switch = True
-    route_metric: Metric = 0
-    proxy: Proxy | None = None
+    log_dir: kinds.Folder | None = None
+    work_dir: kinds.Folder | None = None
+    debug: kinds.Switch = False
+    redirect_gateway: kinds.Switch = False
+    route: kinds.Switch = True
+    route_metric: kinds.Metric = 0
+    proxy: kinds.Proxy | None = None
 
 
 class ConfigFile(BaseModel):
@@ -289,7 +267,7 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
         case "model_type":
             problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
         case _:
-            problem = explain(mistake["msg"])
+            problem = kinds.explain(mistake["msg"])
     return f"{path}, line {line}: {name}: {problem}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import Output, OutputOption, value_of
 from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, data_dir_variable, default_data_dir
 
 if TYPE_CHECKING:  # imported when the command runs, so that --help needs neither
@@ -171,10 +171,8 @@ def _authorities(
 def _network(text: str | None) -> "Network | None":
     from nc.domain.network import Network
 
-    try:
+    with value_of("--network-addr"):
         return None if text is None else Network.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--network-addr") from None
 
 
 def _zone(name: str) -> tzinfo:

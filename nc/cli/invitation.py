@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple
 import typer
 
 from nc.agent.enrolment import Invitation
+from nc.cli.options import value_of
 from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, secret_text
 
@@ -98,10 +99,8 @@ def _read(text: str, *, is_node: bool) -> JoinLine:
 
 
 def _checked_hash(text: str | None) -> str | None:
-    try:
+    with value_of("--ca-cert-hash"):
         return None if text is None else read_ca_cert_hash(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ca-cert-hash") from None
 
 
 def without_invitation(words: list[str], argument: str | None) -> list[str]:

@@ -28,7 +28,7 @@ from nc.cli.invitation import (
     invitation_of,
     without_invitation,
 )
-from nc.cli.options import DebugOption, Output, OutputOption
+from nc.cli.options import DebugOption, Output, OutputOption, PlaintextOption, value_of
 from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
@@ -95,9 +95,7 @@ def join(
             "machine's own networks; the least metric wins.",
         ),
     ] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
-    ] = False,
+    plaintext: PlaintextOption = False,
     server: Annotated[
         str | None,
         typer.Option(
@@ -231,10 +229,8 @@ def _checked_proxy(url: str | None) -> str | None:
         return None
     from nc.server.setting_types import checked_proxy
 
-    try:
+    with value_of("--proxy"):
         return checked_proxy(url)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--proxy") from error
 
 
 def _identity(

@@ -35,6 +35,7 @@ class LazyGroup(TyperGroup):
     """Commands from a table: name → (summary, place)."""
 
     table: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    settings: ClassVar[Mapping[str, dict[str, Any]]] = {}  # of their contexts, where they have some
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -42,5 +43,8 @@ class LazyGroup(TyperGroup):
             self.commands[name] = LazyCommand(name, summary, place)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, LazyCommand) else command, rest
+        name, found, rest = super().resolve_command(ctx, args)
+        command: Any = found.load() if isinstance(found, LazyCommand) else found
+        if name is not None and name in self.settings:
+            command.context_settings = self.settings[name]
+        return name, command, rest

@@ -23,14 +23,8 @@ class Commands(LazyGroup):
             "Run three nodes through their life, then print the event log.",
             "nc.cli.demo.app:demo",
         ),
-        "links": (
-            "Show the links of a running server.",
-            "nc.cli.links:links",
-        ),
-        "fsm": (
-            "Print the state machine of a connection as a Mermaid diagram.",
-            "nc.cli.fsm:fsm",
-        ),
+        "links": ("Show the links of a running server.", "nc.cli.links:links"),
+        "fsm": ("Print the state machine of a connection as a Mermaid diagram.", "nc.cli.fsm:fsm"),
         "check": (
             "Search for a broken law; exit with 1 if one is found.",
             "nc.cli.check.app:check",

@@ -1,5 +1,7 @@
 """Options that several commands have."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +12,19 @@ import typer
 from nc.contract import DEFAULT_METRICS_LISTEN
 
 _CHOSEN = "nc.cli.output"  # in the context's meta, which a command shares with its group
+
+
+@contextmanager
+def value_of(option: str) -> Iterator[None]:
+    """Report a value that cannot be read as one of this option.
+
+    Raises:
+        typer.BadParameter: instead of a ValueError or an OverflowError.
+    """
+    try:
+        yield
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 class Output(StrEnum):
@@ -81,6 +96,21 @@ DocumentOption = Annotated[
 ]
 FormatOption = Annotated[
     Format, typer.Option("--output", "-o", help=_FORMATS, callback=_chosen_output)
+]
+
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
+]
+
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, 15:00, -2h, or now."
+    ),
+]
+
+PlaintextOption = Annotated[
+    bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
 ]
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -37,11 +37,7 @@ from nc.cli.replica_invitation import (
 )
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
-from nc.cli.stream_address import (
-    ClusterOption,
-    ClusterReplicasOption,
-    require_stream_address,
-)
+from nc.cli.stream_address import ClusterOption, ClusterReplicasOption, require_stream_address
 from nc.cli.streams import silence_stdout
 from nc.clock import BootClock, SystemClock
 from nc.contract import (

@@ -83,7 +83,6 @@ class _Lines:
         self._write(lines)
 
     def write_calls(self, calls: "Sequence[CallLine]") -> None:
-        """Write the lines of calls, now."""
         if self._render is _as_json:
             self._write(_calls_as_json(calls))
             return
@@ -102,15 +101,12 @@ class _Lines:
             self._stream.flush()
 
 
-def configure(
-    *, debug: bool = False, log_dir: Path | None = None, clock: Clock | None = None
-) -> FilteringBoundLogger:
+def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringBoundLogger:
     """Set up structlog, and return the logger.
 
     Args:
         debug: log debug lines too.
         log_dir: write to a file in there instead of stderr.
-        clock: for the lines' times; the system's by default.
 
     Raises:
         DataFolderError: the file cannot be written.
@@ -122,7 +118,7 @@ def configure(
         plain = structlog.dev.plain_traceback
         colours = structlog.dev.ConsoleRenderer(exception_formatter=plain)
         render = partial(_in_colours, colours)
-    lines = _Lines(stream, render, clock or SystemClock())
+    lines = _Lines(stream, render, SystemClock())
     structlog.configure(
         processors=[structlog.processors.format_exc_info, _hand_over],
         wrapper_class=structlog.make_filtering_bound_logger(

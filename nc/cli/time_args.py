@@ -7,6 +7,9 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
+import typer
+
+from nc.clock import SystemClock
 from nc.contract import LARGEST_UINT64
 from nc.durations import parse_duration, starts_with_duration
 from nc.history.events import Point
@@ -58,6 +61,14 @@ def parse_point(text: str, now_s: int) -> Point:
             "(UTC), or -2h"
         ) from None
     return Point(at_ns=(at - _EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+def point_named(text: str, option: str = "") -> Point:
+    """A place in the log, as of now; an error about it begins with the option's name."""
+    try:
+        return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}{error}") from None
 
 
 def _last_time(text: str, now_s: int) -> datetime:

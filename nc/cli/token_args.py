@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from nc.cli.entrypoint import OperationFailed
+from nc.cli.options import value_of
 from nc.cli.pasted import read_node_token
 from nc.small_files import read_small
 
@@ -78,13 +79,6 @@ def _decoded(data: bytes, name: str) -> str:
     return text
 
 
-def _node_token(text: str, option: str) -> str:
-    try:
-        return read_node_token(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
-
-
 def node_tokens(texts: list[str] | None, file: Path | None) -> list[str]:
     """The node tokens that a command was given, at least one.
 
@@ -100,7 +94,8 @@ def node_tokens(texts: list[str] | None, file: Path | None) -> list[str]:
             f"{NODE_TOKEN_VARIABLE}",
             param_hint="--node-token",
         )
-    return [_node_token(line, "--node-token") for line in lines]
+    with value_of("--node-token"):
+        return [read_node_token(line) for line in lines]
 
 
 def hide(text: str) -> None:

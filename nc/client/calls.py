@@ -102,3 +102,10 @@ class Calls:
     async def pause(self, failures: int) -> None:
         """Wait before the next try."""
         await asyncio.sleep(delay_s(failures, self._secrets))
+
+
+class Area:
+    """A part of what can be asked, with its methods."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls

@@ -98,9 +98,7 @@ class Channel:
     async def _date_problems(self, details: str) -> str:
         """What is wrong with certificates' dates, which gRPC hides; empty: nothing."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
-            from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
-                date_problems,
-            )
+            from nc.client.certificate_dates import date_problems  # noqa: PLC0415 - loads cryptography
 
             now = now_utc(SystemClock())
             return await date_problems(self._tls, self.host, self.port, now, self._proxy)

@@ -41,7 +41,6 @@ class _Field(NamedTuple):
 
 
 def convert(kind: type[T], message: Message) -> T:
-    """A message as a dataclass."""
     read_all = _as_it_is(cast("Any", kind), message.DESCRIPTOR)
     if read_all is not None:
         return kind(*read_all(message))
@@ -99,7 +98,6 @@ def _within(name: str, value: int, largest: int) -> int:
 
 
 def number_of(member: StrEnum, enum: EnumDescriptor) -> int:
-    """An enum's number for a request."""
     return next(v.number for v in enum.values if v.name.endswith(f"_{member.name}"))
 
 

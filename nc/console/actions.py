@@ -154,7 +154,6 @@ ACTIONS: Final[tuple[type[Action], ...]] = (
 
 
 def action_routes(client: AsyncClient) -> list[Route]:
-    """A route for each action."""
     return [_route(client, action) for action in ACTIONS]
 
 

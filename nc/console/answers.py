@@ -9,31 +9,20 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from nc.client.errors import (
-    AlreadyExists,
-    CallFailed,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    PermissionDenied,
-    Refused,
-    Unauthenticated,
-    Unavailable,
-)
+from nc.client import errors
 
 Handler = Callable[[Request], Awaitable[Any]]
 
-_STATUSES: Final[tuple[tuple[type[CallFailed], int], ...]] = (
-    (PermissionDenied, 403),
-    (Unauthenticated, 403),
-    (NotFound, 404),
-    (InvalidArgument, 422),
-    (AlreadyExists, 409),
-    (FailedPrecondition, 409),
-    (Refused, 409),
-    (Unavailable, 503),
-    (DeadlineExceeded, 504),
+_STATUSES: Final[tuple[tuple[type[errors.CallFailed], int], ...]] = (
+    (errors.PermissionDenied, 403),
+    (errors.Unauthenticated, 403),
+    (errors.NotFound, 404),
+    (errors.InvalidArgument, 422),
+    (errors.AlreadyExists, 409),
+    (errors.FailedPrecondition, 409),
+    (errors.Refused, 409),
+    (errors.Unavailable, 503),
+    (errors.DeadlineExceeded, 504),
 )
 
 
@@ -66,7 +55,7 @@ def answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             return JSONResponse(as_json(await handler(request)))
         except BadRequest as error:
             return JSONResponse({"error": str(error)}, 422)
-        except CallFailed as error:
+        except errors.CallFailed as error:
             status = next((s for kind, s in _STATUSES if isinstance(error, kind)), 502)
             return JSONResponse({"error": error.details or str(error)}, status)
 

@@ -56,7 +56,6 @@ def _own_file(name: str) -> str | None:
 
 @cache
 def _modules() -> list[str]:
-    """The names of all modules that the page has."""
     found: list[str] = []
     waiting = [_ENTRY]
     while waiting:

@@ -14,7 +14,7 @@ from nc.client.reports import LoggedEvent
 from nc.client.types import Node
 from nc.console.statuses import Statuses
 from nc.console.story import Chunk, Entries, encoded
-from nc.history.events import Recorded
+from nc.domain.codec.records import Recorded
 from nc.history.export.chunks import ChunkWriter
 from nc.history.timelines import NodeStatus
 
@@ -65,7 +65,6 @@ class Present:
         self.listed += [node.id for node in nodes]
 
     def add(self, events: Sequence[LoggedEvent]) -> None:
-        """The next events of the log."""
         for event in events:
             self._note(event, self.statuses.follow(event.event))
 

@@ -27,7 +27,7 @@ class PortTaken(OperatorError):
 
 @asynccontextmanager
 async def console(
-    context: Context, port: int, secrets: Secrets, most_events: int = MOST_EVENTS
+    context: Context, port: int, secrets: Secrets
 ) -> AsyncIterator[tuple[str, uvicorn.Server, socket.socket]]:
     """A console, ready to serve: the URL that lets a browser in, the server, and its socket.
 
@@ -35,7 +35,6 @@ async def console(
         context: which server, and the operator's certificate for it.
         port: 0: any free one.
         secrets: gives the one-time secret and the cookie's.
-        most_events: as `Feed` has them.
 
     Raises:
         PortTaken: another program listens there.
@@ -44,7 +43,7 @@ async def console(
     listening = _listen(port)
     try:
         async with _collecting_rarely(), AsyncClient(context) as client:
-            app = console_app(client, Feed(client, most_events))
+            app = console_app(client, Feed(client, MOST_EVENTS))
             guard = Guard(app, listening.getsockname()[1], secrets)
             config = uvicorn.Config(
                 guard,

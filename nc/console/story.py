@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from nc.client.client import AsyncClient
 from nc.client.reports import LoggedEvent
 from nc.console.statuses import Statuses
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry
-from nc.history.events import Recorded
 from nc.history.export.chunks import ChunkWriter
 
 PAGE_SIZE: Final = 1000  # events in a chunk
@@ -103,7 +103,6 @@ class Story:
             self._writer.change(node_id, status)
 
     def add(self, events: Sequence[LoggedEvent]) -> None:
-        """The next events of the log."""
         if self.is_complete:
             self._write(events)
         else:

@@ -11,21 +11,8 @@ from typing import Any
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
-from nc.domain.bindings import (
-    HOUR_MS,
-    Binding,
-    Bindings,
-    Reclaim,
-    holder_in,
-    longest_idle,
-)
-from nc.domain.events import (
-    AddressBound,
-    AddressReleased,
-    Event,
-    ReplicaStarted,
-    pb,
-)
+from nc.domain.bindings import HOUR_MS, Binding, Bindings, Reclaim, holder_in, longest_idle
+from nc.domain.events import AddressBound, AddressReleased, Event, ReplicaStarted, pb
 from nc.domain.interning import shared_id
 from nc.domain.map_items import items_of
 from nc.domain.network import DEFAULT_NETWORK, Network
@@ -237,7 +224,6 @@ def is_assignable(addresses: Addresses, address: str) -> bool:
 
 
 def is_free(addresses: Addresses, address: str) -> bool:
-    """Whether an address may be given to a node."""
     return is_assignable(addresses, address) and not addresses.holder_of(address)
 
 

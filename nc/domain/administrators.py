@@ -12,13 +12,7 @@ from typing import NamedTuple
 from rpds import HashTrieMap
 
 from nc.domain.errors import IdTaken
-from nc.domain.events import (
-    AdministratorAdded,
-    AdministratorRevoked,
-    Certificate,
-    Event,
-    pb,
-)
+from nc.domain.events import AdministratorAdded, AdministratorRevoked, Certificate, Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.names import require_administrator_name
 from nc.domain.operator_errors import AdministratorUnknown, LastAdministrator

@@ -20,7 +20,6 @@ from nc.domain import (
     litekube_import,
     nodes,
     redeeming,
-    repairs,
     replica_addresses,
     replicas,
     tokens,
@@ -57,7 +56,7 @@ Command = (
     | replicas.StartReplica
     | replicas.StopReplica
     | replicas.DropSome
-    | repairs.RecordRepair
+    | replicas.RecordRepair
     | replicas.RecordDigest
     | invitations.InviteReplica
     | invitations.RedeemInvitation
@@ -134,7 +133,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     replicas.StartReplica: _start,
     replicas.StopReplica: lambda s, c: replicas.decide_stop(s.links, c),
     replicas.DropSome: lambda s, c: replicas.decide_drop_some(decide(s, c.of), c.most),
-    repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),
+    replicas.RecordRepair: lambda _, c: replicas.decide_record_repair(c),
     replicas.RecordDigest: lambda s, c: replicas.decide_digest(s.digest_seq, c),
     invitations.InviteReplica: lambda s, c: invitations.decide_invite(s.membership, c),
     invitations.RedeemInvitation: lambda s, c: invitations.decide_redeem(

@@ -19,8 +19,6 @@ from transitions import Machine, MachineError
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import pb
 
-__all__ = ["TRANSITIONS", "ConnectionState", "Transition", "Trigger", "next_state"]
-
 
 class ConnectionState(Enum):
     """The state of a node's link; the values are those of the events."""

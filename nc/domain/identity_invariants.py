@@ -67,7 +67,6 @@ class Identities:
         return None if check is None else check(self, event)
 
     def apply(self, kind: str, event: Any) -> None:  # noqa: C901 - a table
-        """Apply the next event, of this kind."""
         match kind:
             case "token_issued":
                 self.tokens[event.token_id] = _Token(event.max_uses, event.max_nodes)

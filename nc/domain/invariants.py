@@ -24,8 +24,6 @@ from nc.domain.replicas import ended_by
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
 
-__all__ = ["InconsistentHistory", "InvariantChecker", "Place", "Situation", "digested_seq", "walk"]
-
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
 )
@@ -97,7 +95,6 @@ class Situation:
         self.members = Members(base)
 
     def apply(self, kind: str, event: Any) -> None:
-        """Apply the next event, of this kind."""
         self.seq += 1
         self.identities.apply(kind, event)
         self.members.apply(kind, event)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from rpds import HashTrieMap
 
 from nc.domain import known_replicas
+from nc.domain import replica_errors as errors
 from nc.domain.errors import IdTaken
 from nc.domain.events import (
     Event,
@@ -24,17 +25,6 @@ from nc.domain.events import (
 )
 from nc.domain.expiry import has_passed
 from nc.domain.known_replicas import KnownReplicas
-from nc.domain.replica_errors import (
-    InvitationExpired,
-    InvitationLifetimeWrong,
-    InvitationUnknown,
-    InvitationUsed,
-    ReplicaIdTaken,
-    ReplicaIdWrong,
-    ReplicaInCharge,
-    ReplicaIsRemoved,
-    ReplicaUnknown,
-)
 from nc.domain.replicas import Sessions
 
 DEFAULT_LIFETIME_S: Final = 60 * 60
@@ -166,7 +156,7 @@ def decide_invite(members: Membership, command: InviteReplica) -> list[Event]:
     """
     lifetime_s = command.lifetime_s or DEFAULT_LIFETIME_S
     if not 0 < lifetime_s <= LONGEST_LIFETIME_S:
-        raise InvitationLifetimeWrong(lifetime_s, LONGEST_LIFETIME_S)
+        raise errors.InvitationLifetimeWrong(lifetime_s, LONGEST_LIFETIME_S)
     if command.invitation_id in members.invitations:
         raise IdTaken
     invited = ReplicaInvited(
@@ -187,13 +177,13 @@ def require_open(
     """
     invitation = members.invitations.get(invitation_id)
     if invitation is None:
-        raise InvitationUnknown
+        raise errors.InvitationUnknown
     if invitation.is_redeemed and invitation.attempt_id != attempt_id:
-        raise InvitationUsed(
+        raise errors.InvitationUsed(
             invitation.replica_id, invitation.peer_address, invitation.redeemed_at_ms
         )
     if has_passed(invitation.expires_at_ms, now_ms):
-        raise InvitationExpired(invitation.expires_at_ms, now_ms)
+        raise errors.InvitationExpired(invitation.expires_at_ms, now_ms)
     return invitation
 
 
@@ -205,7 +195,7 @@ def require_replica_id(replica_id: str) -> None:
     """
     is_one = 0 < len(replica_id) <= _LONGEST_ID and replica_id.isprintable()
     if not is_one or " " in replica_id:
-        raise ReplicaIdWrong(_LONGEST_ID)
+        raise errors.ReplicaIdWrong(_LONGEST_ID)
 
 
 def require_not_removed(members: Membership, replica_id: str) -> None:
@@ -215,7 +205,7 @@ def require_not_removed(members: Membership, replica_id: str) -> None:
         ReplicaIsRemoved: an administrator has removed it.
     """
     if replica_id in members.removed:
-        raise ReplicaIsRemoved(replica_id, members.removed[replica_id])
+        raise errors.ReplicaIsRemoved(replica_id, members.removed[replica_id])
 
 
 def decide_redeem(
@@ -232,7 +222,7 @@ def decide_redeem(
     if require_open(members, invitation_id, attempt_id, command.now_ms).is_redeemed:
         return []
     if command.replica_id in set(sessions.values()):
-        raise ReplicaIdTaken(command.replica_id)
+        raise errors.ReplicaIdTaken(command.replica_id)
     redeemed = InvitationRedeemed(
         invitation_id=invitation_id,
         replica_id=command.replica_id,
@@ -271,9 +261,9 @@ def decide_remove(members: Membership, sessions: Sessions, command: RemoveReplic
     if replica_id in members.removed:
         return []
     if replica_id not in members.replicas and replica_id not in set(sessions.values()):
-        raise ReplicaUnknown
+        raise errors.ReplicaUnknown
     if replica_id == command.decider:
-        raise ReplicaInCharge(replica_id)
+        raise errors.ReplicaInCharge(replica_id)
     invitations = sorted(
         invitation_id
         for invitation_id, each in members.invitations.items()

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from nc.domain.known_replicas import KnownReplica
     from nc.domain.replicas import Sessions
 
-__all__ = ["FIRST_LEVEL", "LEVEL", "SINCE", "level_of", "require_known"]
-
 # Of this version.
 LEVEL: Final = 2
 

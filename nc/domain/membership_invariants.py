@@ -37,7 +37,6 @@ class Members:
         return None if check is None else check(self, event)
 
     def apply(self, kind: str, event: Any) -> None:
-        """Apply the next event, of this kind."""
         match kind:
             case "replica_invited":
                 self.invitations[event.invitation_id] = False

@@ -36,7 +36,6 @@ def shown_name(name: str, node_id: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a node may be called this."""
     return bool(_LABEL.fullmatch(text)) and not _SECRET.fullmatch(text)
 
 

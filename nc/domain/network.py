@@ -87,7 +87,6 @@ class Network:
         return None
 
     def slot_if_any(self, text: str) -> int | None:
-        """The slot of what may be an address, or None."""
         try:
             return self.slot(text)
         except ValueError:

@@ -46,7 +46,6 @@ class Node(NamedTuple):
 
     @property
     def is_renewable(self) -> bool:
-        """Whether it can have its certificates renewed."""
         return bool(self.profile.key_sha256) or self.profile.imported
 
 
@@ -101,8 +100,6 @@ class SetExpiries:
 
 @dataclass(frozen=True, slots=True)
 class ExpireNodes:
-    """Drop the links of the nodes that have expired."""
-
     now_ms: int
 
 

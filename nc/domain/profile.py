@@ -92,7 +92,6 @@ NO_PROFILE: Final = Profile()
 
 
 def facts_in(message: NodeFacts) -> Facts:
-    """The facts of an event."""
     return Facts(
         message.hostname,
         message.os,

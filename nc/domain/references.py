@@ -7,18 +7,11 @@ from typing import Final, TypeVar
 
 from rpds import HashTrieMap
 
+from nc.domain import operator_errors as errors
 from nc.domain.administrators import Administrators
 from nc.domain.invitations import Invitation
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
-from nc.domain.operator_errors import (
-    AdministratorAmbiguous,
-    AdministratorUnknown,
-    NodeReferenceAmbiguous,
-    NodeReferenceUnknown,
-    TokenReferenceAmbiguous,
-    TokenReferenceUnknown,
-)
 from nc.domain.replica_errors import ReplicaAmbiguous, ReplicaUnknown
 from nc.domain.state import State
 
@@ -54,10 +47,10 @@ def node_meant(state: State, reference: str, id_of: IdOf) -> str:
         return by_token
     matching = _with_prefix(_node_ids, state.nodes, lower)
     if not matching:
-        raise NodeReferenceUnknown
+        raise errors.NodeReferenceUnknown
     if len(matching) > 1:
         shown = [shown_name(state.nodes[each].profile.name, each) for each in matching[:_SHOWN]]
-        raise NodeReferenceAmbiguous(shown)
+        raise errors.NodeReferenceAmbiguous(shown)
     return matching[0]
 
 
@@ -75,9 +68,9 @@ def token_meant(state: State, reference: str, id_of: IdOf) -> str:
         return by_token
     matching = _with_prefix(_token_ids, state.tokens, lower)
     if not matching:
-        raise TokenReferenceUnknown
+        raise errors.TokenReferenceUnknown
     if len(matching) > 1:
-        raise TokenReferenceAmbiguous(len(matching))
+        raise errors.TokenReferenceAmbiguous(len(matching))
     return matching[0]
 
 
@@ -96,9 +89,9 @@ def administrator_meant(administrators: Administrators, reference: str, now_ms: 
         if each.name == reference and each.is_good(now_ms)
     )
     if not matching:
-        raise AdministratorUnknown
+        raise errors.AdministratorUnknown
     if len(matching) > 1:
-        raise AdministratorAmbiguous(matching)
+        raise errors.AdministratorAmbiguous(matching)
     return matching[0]
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from rpds import HashTrieMap
 
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
-from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
+from nc.domain.events import DigestRecorded, Event, LogRepaired, ReplicaStarted, ReplicaStopped, pb
 from nc.domain.interning import shared_id
 from nc.domain.levels import LEVEL
 from nc.domain.links import Links, drop_owned
@@ -163,3 +163,19 @@ def decide_digest(digest_seq: int, command: RecordDigest) -> list[Event]:
         return []
     recorded = DigestRecorded(seq=command.seq, digest=command.digest)
     return [Event(digest_recorded=recorded)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRepair:
+    """The log was repaired just now; the event becomes the first one after the cut."""
+
+    lost_through_seq: int  # the highest sequence number known to be lost; 0: none is
+    damage: str  # what was found, and where
+    kept_in: str  # the folder beside the segments that has the originals
+
+
+def decide_record_repair(command: RecordRepair) -> list[Event]:
+    repaired = LogRepaired(
+        lost_through_seq=command.lost_through_seq, damage=command.damage, kept_in=command.kept_in
+    )
+    return [Event(log_repaired=repaired)]

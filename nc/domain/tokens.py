@@ -11,22 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 from rpds import HashTrieMap
 
 from nc.contract import DEFAULT_LIFETIME_MINUTES
-from nc.domain.errors import (
-    BootstrapTokenExpired,
-    BootstrapTokenRevoked,
-    BootstrapTokenUnknown,
-    BootstrapTokenUsedUp,
-    IdTaken,
-    LifetimeTooLong,
-    TokenNodesReached,
-)
-from nc.domain.events import (
-    Certificate,
-    Event,
-    TokenExpired,
-    TokenIssued,
-    TokenRevoked,
-)
+from nc.domain import errors
+from nc.domain.events import Certificate, Event, TokenExpired, TokenIssued, TokenRevoked
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, Facts, label_messages
@@ -120,7 +106,7 @@ def require_token(tokens: Tokens, token_id: str) -> Token:
     """
     token = tokens.get(token_id)
     if token is None:
-        raise BootstrapTokenUnknown
+        raise errors.BootstrapTokenUnknown
     return token
 
 
@@ -136,14 +122,14 @@ def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
     """
     token = require_token(tokens, token_id)
     if token.is_revoked:
-        raise BootstrapTokenRevoked
+        raise errors.BootstrapTokenRevoked
     if has_passed(token.expires_at_ms, now_ms):
-        raise BootstrapTokenExpired(token.expires_at_ms, now_ms)
+        raise errors.BootstrapTokenExpired(token.expires_at_ms, now_ms)
     terms = token.terms
     if terms.max_uses and token.uses >= terms.max_uses:
-        raise BootstrapTokenUsedUp(terms.max_uses)
+        raise errors.BootstrapTokenUsedUp(terms.max_uses)
     if terms.max_nodes and token.nodes >= terms.max_nodes:
-        raise TokenNodesReached(terms.max_nodes)
+        raise errors.TokenNodesReached(terms.max_nodes)
     return token
 
 
@@ -205,16 +191,16 @@ def decide_issue(tokens: Tokens, command: IssueToken) -> list[Event]:
         node_name_prefix=terms.node_name_prefix,
     )
     if command.token_id in tokens:
-        raise IdTaken
+        raise errors.IdTaken
     return [Event(token_issued=issued)]
 
 
 def _expiry_ms(command: IssueToken) -> int:
     minutes, seconds = command.lifetime_minutes, command.lifetime_s
     if seconds > LONGEST_LIFETIME_MINUTES * 60:
-        raise LifetimeTooLong(seconds, LONGEST_LIFETIME_MINUTES * 60, 1)
+        raise errors.LifetimeTooLong(seconds, LONGEST_LIFETIME_MINUTES * 60, 1)
     if not seconds and minutes > LONGEST_LIFETIME_MINUTES:
-        raise LifetimeTooLong(minutes, LONGEST_LIFETIME_MINUTES)
+        raise errors.LifetimeTooLong(minutes, LONGEST_LIFETIME_MINUTES)
     lifetime_s = seconds or (minutes or DEFAULT_LIFETIME_MINUTES) * 60
     return NEVER if lifetime_s < 0 else command.now_ms + lifetime_s * 1000
 

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventlog import LogReader, Record, Snapshot
+from nc.domain.codec.records import Recorded, events_of
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode
 from nc.domain.state import State
 from nc.errors import OperatorError
-from nc.history.events import Point, Progress, Recorded, events_of, history, no_progress
+from nc.history.events import Point, Progress, history, no_progress
 from nc.history.fold import EMPTY_STATE, RunningState, state_at
-
-__all__ = ["BaseMissing", "StateAt", "base_of", "nearest", "states_at"]
 
 
 class BaseMissing(OperatorError):

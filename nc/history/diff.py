@@ -7,14 +7,12 @@ from typing import NamedTuple, TypeVar
 from rpds import HashTrieMap
 
 from nc.domain.administrators import Administrator
+from nc.domain.codec.records import Recorded
 from nc.domain.events import pb
 from nc.domain.links import link_of
 from nc.domain.profile import LabelPairs
 from nc.domain.state import State
 from nc.domain.tokens import Token
-from nc.history.events import Recorded
-
-__all__ = ["Difference", "differences"]
 
 T = TypeVar("T")
 

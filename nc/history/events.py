@@ -8,19 +8,6 @@ from eventlog import LogReader
 from nc.domain.codec.records import Recorded, events_of
 from nc.domain.events import Event
 
-__all__ = [
-    "Ids",
-    "Point",
-    "Progress",
-    "Recorded",
-    "events_of",
-    "field_of",
-    "history",
-    "ids_in",
-    "no_progress",
-    "seq_of",
-]
-
 Progress = Callable[[int], None]  # called with the sequence numbers that were reached
 
 

@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from nc.domain.bindings import session_of
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Event, pb
 from nc.domain.links import link_of
 from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
-from nc.history.present import (
-    INVITATION_WORDS,
-    expiry_clause,
-    invitation_sentence,
-    token_sentence,
-)
+from nc.history.events import field_of
+from nc.history.present import INVITATION_WORDS, expiry_clause, invitation_sentence, token_sentence
 from nc.history.running import Running
-from nc.text import moment
-
-__all__ = ["Kind", "Line", "Target", "explain", "now_line"]
+from nc.text import expiry_text, moment
 
 Kind = str  # `node`, `address`, `token` or `invitation`
 
@@ -231,7 +225,7 @@ class Explainer:
         return f"{self.name(event.node_id)} gave up {event.address}, {why}"
 
     def expiry_changed(self, event: Any) -> str:
-        until = moment(event.expires_at_ms) if event.expires_at_ms else "never"
+        until = expiry_text(event.expires_at_ms)
         return f"the expiry of {self.name(event.node_id)} was set to {until}"
 
     def repaired(self, _event: Any) -> str:

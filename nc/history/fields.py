@@ -5,20 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Event, Label, Labels
-from nc.history.events import Recorded
-from nc.text import iso_time, moment
-
-__all__ = [
-    "KIND_NAMES",
-    "Field",
-    "field_texts",
-    "fields_of",
-    "json_fields",
-    "json_line",
-    "kind_and_fields",
-    "kind_of",
-]
+from nc.text import expiry_text, iso_time
 
 _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
 
@@ -99,7 +88,7 @@ def _text(name: str, value: Any) -> str:
         pairs = ",".join(f"{key}={text}" for key, text in shown.items())
         return shown.get("authority") or pairs or '""'
     if name.endswith(("_at_ms", "_until_ms")):
-        return moment(value) if value else "never"
+        return expiry_text(value)
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON
     return str(value)

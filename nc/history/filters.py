@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from nc.history.events import Point, Recorded, field_of
-
-__all__ = ["Filter", "is_by"]
+from nc.domain.codec.records import Recorded
+from nc.history.events import Point, field_of
 
 
 def is_by(actor: str, wanted: str) -> bool:

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
+from nc.domain.codec.records import Recorded
 from nc.domain.evolve import Fold
 from nc.domain.state import State
-from nc.history.events import Recorded
-
-__all__ = ["EMPTY_STATE", "RunningState", "state_at"]
 
 EMPTY_STATE: Final = State()  # before the first event
 

@@ -1,10 +1,9 @@
 """What nodes are called, as of each event of a history."""
 
+from nc.domain.codec.records import Recorded
 from nc.domain.map_items import items_of
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
-
-__all__ = ["NodeNames"]
+from nc.history.events import field_of
 
 
 class NodeNames:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple, Self
 
+from nc.domain.codec.records import Recorded
 from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
-from nc.history.events import Point, Recorded, seq_of
+from nc.history.events import Point, seq_of
 from nc.history.fields import field_texts, kind_of
-
-__all__ = ["AS_FAST_AS_IT_GOES", "Player", "Recording", "recording_of", "stops_with"]
 
 # A state is kept every so many events: folding as many takes a few milliseconds.
 CHECKPOINT_EVENTS: Final = 500

@@ -10,12 +10,10 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import Recorded
 from nc.domain.evolve import Fold
 from nc.domain.invariants import digested_seq
 from nc.domain.state import State
-from nc.history.events import Recorded
-
-__all__ = ["Checked", "Digest", "Fault", "check", "recorded_digests"]
 
 # Events folded at once: bounds the memory that it takes.
 _CHUNK_EVENTS: Final = 20_000

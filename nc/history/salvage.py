@@ -14,8 +14,6 @@ from nc.domain.codec.records import Recorded, events_of
 from nc.domain.invariants import InconsistentHistory
 from nc.history.events import field_of
 
-__all__ = ["LostEvents", "lost_events"]
-
 
 class LostEvents(NamedTuple):
     """The lost events that can be read, in order, and by node and token."""

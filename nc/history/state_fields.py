@@ -9,8 +9,6 @@ from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.text import iso_time
 
-__all__ = ["state_fields"]
-
 
 def state_fields(state: State, now_ns: int) -> dict[str, Any]:
     """The nodes, tokens and addresses of a state, and which of them had expired by then."""

@@ -8,22 +8,13 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
+from nc.domain.codec.records import Recorded
 from nc.domain.evolve import evolve_recorded
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.profile import LabelPairs
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
-
-__all__ = [
-    "Change",
-    "NodeStatus",
-    "Timeline",
-    "changes",
-    "status_at",
-    "status_of",
-    "timelines",
-]
+from nc.history.events import field_of
 
 
 class NodeStatus(NamedTuple):

@@ -17,8 +17,6 @@ from nc.domain.evolve import Fold
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
 
-__all__ = ["Base", "KnownHead", "Verified", "known_head_of", "verify"]
-
 # How often `progress` is called.
 _PROGRESS_EVENTS: Final = 20_000
 

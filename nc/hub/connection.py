@@ -184,8 +184,7 @@ class _RefusedLink(WSListener):
         if frame.msg_type is WSMsgType.CLOSE:
             transport.disconnect()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
 

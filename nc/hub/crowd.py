@@ -27,7 +27,6 @@ class Crowd(Generic[Member]):
         return (one for members in list(self._parties.values()) for one in list(members))
 
     def add(self, party: str, one: Member) -> None:
-        """Add one as its party's newest."""
         self._parties.setdefault(party, {})[one] = None
         self._count += 1
 

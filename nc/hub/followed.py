@@ -5,16 +5,16 @@ where the newer one is at a peer. Without a mesh that is not found out, and the 
 """
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from nc.domain.events import Event, StateChanged, pb
-from nc.domain.links import Reason, link_of
-from nc.domain.state import State
-from nc.hub.session import Session
+from nc.domain.links import link_of
 from nc.hub.superseded import SupersededLinks
 from nc.net import wire
-from nc.net.wire import Close
 from nc.replica.waiting import WaitingNodes
+
+if TYPE_CHECKING:
+    from nc.hub.hub import Hub
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
@@ -25,24 +25,6 @@ _CLOSES: Final = {
 }
 
 
-class Links(Protocol):
-    """The hub: its live sessions by link id, and what ends one."""
-
-    sessions: dict[str, Session]
-
-    @property
-    def state(self) -> State: ...
-
-    def is_peers(self, session: str) -> bool:
-        """Whether a session is that of a server whose links this one follows."""
-
-    def end(self, link: Session, close: Close | None, reason: Reason) -> None:
-        """End a link at once."""
-
-    def supersede(self, link: Session) -> None:
-        """Let a link go on until the newer one has its address."""
-
-
 class FollowedLinks:
     """The links of one hub.
 
@@ -50,7 +32,7 @@ class FollowedLinks:
         waiting: a node that gets a link, at whichever server, is taken out of it.
     """
 
-    def __init__(self, hub: Links, superseded: SupersededLinks, waiting: WaitingNodes) -> None:
+    def __init__(self, hub: "Hub", superseded: SupersededLinks, waiting: WaitingNodes) -> None:
         self._hub = hub
         self._superseded = superseded
         self._waiting = waiting

@@ -5,27 +5,19 @@ reports sessions whose certificate has ended, by the clock: it may be set.
 """
 
 import asyncio
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from nc.clock import Clock, now_ms
-from nc.hub.session import Session
 from nc.hub.turns import LINKS_PER_TURN
+
+if TYPE_CHECKING:
+    from nc.hub.hub import Hub
 
 # How often a session is checked within the time that it may be silent.
 CHECKS_PER_TIMEOUT: Final = 30
 
 # After how many checks without a frame a ping is sent: every third of that time.
 CHECKS_BEFORE_PING: Final = 10
-
-
-class Watched(Protocol):
-    """The hub: its live sessions by link id, and what ends one."""
-
-    sessions: dict[str, Session]
-
-    def on_silent(self, link: Session) -> None: ...
-
-    def on_certificate_ended(self, link: Session) -> None: ...
 
 
 class Heartbeat:
@@ -35,7 +27,7 @@ class Heartbeat:
         timeout_s: how long a session may be silent.
     """
 
-    def __init__(self, hub: Watched, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, hub: "Hub", clock: Clock, timeout_s: float) -> None:
         self._hub = hub
         self._clock = clock
         self._interval_s = timeout_s / CHECKS_PER_TIMEOUT

@@ -181,7 +181,7 @@ class Hub:
         if self.reachable.send_away(is_cut_off):
             self._spawn(self.reachable.tell_all(self.sessions))
 
-    # What sessions report (`nc.hub.session.Owner`).
+    # What sessions report.
 
     def on_open(self, link: Session) -> None:
         hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -293,7 +293,6 @@ class Hub:
 
 
 async def _cancel(*tasks: "asyncio.Task[None] | None") -> None:
-    """Cancel tasks, and wait for their end."""
     running = [task for task in tasks if task is not None]
     for task in running:
         task.cancel()

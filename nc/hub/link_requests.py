@@ -1,9 +1,8 @@
 """Requests for links: whose it is, whether there is room, whether it comes too often."""
 
-from collections.abc import Callable, Sized
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from picows import WSUpgradeRequest
 from structlog.typing import FilteringBoundLogger
@@ -11,55 +10,34 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.profile import Facts
-from nc.domain.state import State
 from nc.hub.admission import NodeWaits, admit
 from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
-from nc.hub.mesh import Mesh
 from nc.hub.pace import Pace, Sampler
 from nc.hub.peer_link import PeerLink
 from nc.hub.refusals import LinkRefused, Refusal
-from nc.hub.session import Owner, Session
+from nc.hub.session import Session
 from nc.net import wire
 from nc.net.machine import read_machine
 from nc.net.party import party_at
 from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
-
-class LinkOwner(Owner, Protocol):
-    """The hub: what sessions report to, and what it has already."""
-
-    @property
-    def state(self) -> State: ...
-
-    @property
-    def is_current(self) -> Callable[[], bool]: ...
-
-    @property
-    def mesh(self) -> Mesh | None: ...
-
-    def leads(self) -> bool:
-        """Whether this server decides what the log has."""
-
-    @property
-    def sockets(self) -> Sized: ...
-
-    @property
-    def handshakes(self) -> Sized: ...
+if TYPE_CHECKING:
+    from nc.hub.hub import Hub
 
 
 class LinkRequests:
     """Answers the requests of one hub.
 
     Args:
-        owner: the hub.
+        owner: what sessions report to; its limits and its state decide.
         log: gets a line for each refusal; a sample of them from a party that asks on and on.
     """
 
     def __init__(
         self,
-        owner: LinkOwner,
+        owner: "Hub",
         *,
         token_ids: TokenIds,
         clock: Clock,

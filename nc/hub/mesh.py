@@ -164,7 +164,6 @@ class Mesh:
         self._moved(tuple(sorted(self._known.values())))
 
     async def _keep(self, wanted: _Wanted, port: PeerPort) -> None:
-        """Keep one connection, for ever."""
         parts, failures = self._parts, 0
         make = partial(PeerLink, port, wanted.own, None, self._turns.wait, parts.close_timeout_s)
         fields = {"session": wanted.session, "peer": host_port(*wanted.peer)}

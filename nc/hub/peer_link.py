@@ -8,15 +8,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
-from picows import (
-    WSCloseCode,
-    WSError,
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    ws_connect,
-)
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from nc.hub.ports import PeerPort
 from nc.hub.turns import MUCH_WORK
@@ -78,7 +70,6 @@ class PeerLink(WSListener):
         self._why = ""
 
     def send(self, frame: Frame) -> None:
-        """Send packets."""
         self._transport.send(WSMsgType.BINARY, frame)
 
     @property
@@ -86,7 +77,6 @@ class PeerLink(WSListener):
         return self._transport
 
     def end(self, why: str) -> None:
-        """Close the connection."""
         self._why = self._why or why
         if not self.ended.done():
             self._transport.send_close(WSCloseCode.GOING_AWAY, wire.close_reason(why).encode())
@@ -123,8 +113,7 @@ class PeerLink(WSListener):
                 self._on_much_work(self)
             self._work_so_far = work
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if not self.ended.done():

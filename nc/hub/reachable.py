@@ -59,7 +59,6 @@ class Reachable:
             link.send_handshake(wire.servers_message(self.told(), leave=self._is_to_leave))
 
     async def tell_all(self, links: Mapping[str, Session]) -> None:
-        """Tell every node."""
         for number, link_id in enumerate(list(links), 1):
             if link_id in links:
                 self.tell(links[link_id])

@@ -10,15 +10,9 @@ from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.domain.profile import told
 from nc.domain.updates import ReportFacts
 from nc.hub.session import Session
-from nc.replica.errors import OutcomeOpen
-from nc.replica.replica import (
-    Origin,
-    Overloaded,
-    Replica,
-    Stopping,
-    Unwritable,
-    WriteRefused,
-)
+from nc.replica.batch import Origin
+from nc.replica.errors import OutcomeOpen, Overloaded, Stopping, Unwritable, WriteRefused
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 
 # After these a node may try again.

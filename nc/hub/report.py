@@ -22,7 +22,6 @@ _WRITE_TIMEOUT_S: Final = 5.0
 
 
 def report_of(hub: Hub) -> dict[str, Any]:
-    """The links and counters of a hub, as JSON has them."""
     return {
         "links": [_link(link, hub.name_of(link.node_id)) for link in hub.sessions.values()],
         "peers": []

@@ -12,10 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 # picows' own checks: what passes here passes there.
-from picows.picows import (  # type: ignore[attr-defined]  # its stubs leave them out
-    _parse_http_request,
-    _validate_upgrade_request,
-)
+from picows.picows import _parse_http_request, _validate_upgrade_request  # type: ignore[attr-defined]  # its stubs leave them out
 
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.net import wire
@@ -60,8 +57,7 @@ class RequestReader(asyncio.BufferedProtocol):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        del sizehint
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return memoryview(self._buffer)[self._size :]
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -7,7 +7,7 @@ session ends once; what happens to its socket later has no effect.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
@@ -17,6 +17,9 @@ from nc.hub.turns import MUCH_WORK
 from nc.net import wire
 from nc.net.wire import Close, Frame
 
+if TYPE_CHECKING:
+    from nc.hub.hub import Hub
+
 # Looked up once: enums are slow, and each frame needs them.
 _TEXT = WSMsgType.TEXT
 _BINARY = WSMsgType.BINARY
@@ -24,30 +27,11 @@ _PING = WSMsgType.PING
 _CLOSE = WSMsgType.CLOSE
 
 
-class Owner(Protocol):
-    """Decides what a session cannot decide by itself: the hub."""
-
-    def on_open(self, link: "Session") -> None:
-        """The upgrade is done."""
-
-    def on_fragment(self, link: "Session") -> None:
-        """A message came in several frames, where a packet is one frame."""
-
-    def on_much_work(self, link: "Session") -> None:
-        """What was read at once was much work: others come first."""
-
-    def on_closed(self, link: "Session") -> None:
-        """The other end has closed the link, or the connection broke."""
-
-    def on_disconnected(self, link: "Session") -> None:
-        """The connection is closed and its resources are free."""
-
-
 class Session(WSListener):
     """A node's link.
 
     Args:
-        owner: the hub.
+        owner: decides what a session cannot decide by itself.
         node_id, link_id: whose it is, and which one.
         peer: the other end's address and port, for people to read.
         facts: what the request says of the node's machine, and where it came from.
@@ -75,7 +59,7 @@ class Session(WSListener):
 
     def __init__(
         self,
-        owner: Owner,
+        owner: "Hub",
         node_id: str,
         link_id: str,
         peer: str,
@@ -136,8 +120,7 @@ class Session(WSListener):
         if frame.last_in_buffer:
             self._weigh()
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        del transport
+    def on_ws_disconnected(self, _transport: WSTransport) -> None:
         if not self.is_over:
             self._owner.on_closed(self)
         self._owner.on_disconnected(self)

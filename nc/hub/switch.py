@@ -200,7 +200,6 @@ class Switch:
         return found
 
     def _at_peer(self, sender: SwitchPort, destination: int) -> SwitchPort | Drop:
-        """The peer that has an address of the network."""
         is_of_a_node = sender.address is not None
         if is_of_a_node and not (self._interconnection or destination in self.servers):
             return Drop.NOT_INTERCONNECTED

@@ -26,8 +26,6 @@ class Readable(Protocol):
 
 
 class Turns:
-    """The links that wait for their turn."""
-
     def __init__(self) -> None:
         self._waiting: dict[Readable, None] = {}
 

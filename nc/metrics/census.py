@@ -57,7 +57,6 @@ class Counted:
     snapshot_s: float | None = None
 
     def add(self, state: State, items: Iterable[tuple[str, Node]]) -> None:
-        """Count nodes of the state."""
         now, links = self.at_ms, state.links
         for node_id, node in items:
             self.unrenewable += ends_for_good(node, now + SOON_MS)

@@ -22,7 +22,6 @@ class LoopLag:
         self.lags = Histogram(BOUNDS_S)
 
     async def keep(self) -> None:
-        """Watch until cancelled."""
         while True:
             due_ns = self._monotonic_ns() + int(INTERVAL_S * 1e9)
             await asyncio.sleep(INTERVAL_S)

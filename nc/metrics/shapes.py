@@ -49,7 +49,6 @@ def histogram(name: str, meaning: str, durations: Histogram) -> Metric:
 
 
 def buckets_of(durations: Histogram) -> list[tuple[str, float]]:
-    """Buckets as the library takes them."""
     return [
         ("+Inf" if bound == float("inf") else repr(bound), count)
         for bound, count in durations.cumulative()

@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from eventlog.offloop import RunBlocking
 from nc.clock import Clock
 from nc.clock_watch import ClockWatch
 from nc.hub.hub import Hub
-from nc.replica.appends import RunBlocking
 from nc.replica.replica import Replica
 from nc.replica.role import Role
 from nc.replica.waiting import WaitingNodes

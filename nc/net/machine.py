@@ -26,7 +26,6 @@ NO_FACTS: Final = MachineFacts()
 
 
 def machine_headers(facts: MachineFacts) -> dict[str, str]:
-    """The headers for what is known."""
     return {
         _header(name): quote(text[:_LONGEST].strip(), safe=_PLAIN)
         for name, text in facts._asdict().items()

@@ -61,7 +61,6 @@ class Tun:
 
     Args:
         offload: whether checksums and segmentation are left to the receiver of the frames.
-        name: the device's name; `%d` is a number that the kernel picks.
 
     Attributes:
         dropped: frames that the kernel did not take.
@@ -70,7 +69,7 @@ class Tun:
         TunUnavailable: not allowed, or not possible here.
     """
 
-    def __init__(self, *, offload: bool, name: str = NAME_PATTERN) -> None:
+    def __init__(self, *, offload: bool) -> None:
         self.offload = offload
         self.dropped = 0
         self._reading: asyncio.AbstractEventLoop | None = None
@@ -81,14 +80,14 @@ class Tun:
         except OSError as error:
             raise _unavailable(error) from error
         try:
-            self.name = self._attach(name)
+            self.name = self._attach()
         except OSError as error:
             os.close(self._file)
             raise _unavailable(error) from error
 
-    def _attach(self, name: str) -> str:
+    def _attach(self) -> str:
         flags = _IFF_TUN | _IFF_NO_PI | (_IFF_VNET_HDR if self.offload else 0)
-        answer = fcntl.ioctl(self._file, _TUNSETIFF, _IFREQ.pack(name.encode(), flags))
+        answer = fcntl.ioctl(self._file, _TUNSETIFF, _IFREQ.pack(NAME_PATTERN.encode(), flags))
         if self.offload:
             fcntl.ioctl(self._file, _TUNSETVNETLE, struct.pack("i", 1))
             fcntl.ioctl(self._file, _TUNSETOFFLOAD, _TUN_F_CSUM | _TUN_F_TSO4)

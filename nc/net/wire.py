@@ -154,8 +154,6 @@ class CloseCode(IntEnum):
 
 
 class Close(NamedTuple):
-    """A close frame."""
-
     code: CloseCode
     reason: str  # one sentence, never a secret
 

@@ -13,38 +13,3 @@
 No clock and no random numbers of its own: the time and the serial numbers come in. Only key pairs
 are drawn here, by OpenSSL.
 """
-
-from nc.certificate_files import FolderPaths
-from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
-from nc.pki.certificates import (
-    ADMIN_COMMON_NAME,
-    ADMIN_ORGANIZATION,
-    NODE_ORGANIZATION,
-    AuthorityKind,
-    ca_cert_hash,
-)
-from nc.pki.errors import PkiError
-from nc.pki.folder import PkiFolder, open_folder
-from nc.pki.identity import PeerCertificate, read_peer
-from nc.pki.names import LOCAL_NAMES, server_names
-from nc.pki.store import Made
-
-__all__ = [
-    "ADMIN_COMMON_NAME",
-    "ADMIN_ORGANIZATION",
-    "LOCAL_NAMES",
-    "NODE_ORGANIZATION",
-    "AuthorityKind",
-    "CertificateAuthority",
-    "FolderPaths",
-    "IssuedCertificate",
-    "Made",
-    "PeerCertificate",
-    "PkiError",
-    "PkiFolder",
-    "ca_cert_hash",
-    "open_folder",
-    "read_peer",
-    "self_signed",
-    "server_names",
-]

@@ -132,7 +132,6 @@ def has_wrong_dates(authority: x509.Certificate, now: datetime) -> bool:
 
 
 def names_of(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:
-    """All subjectAltName entries of a certificate."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

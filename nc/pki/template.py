@@ -39,8 +39,6 @@ from nc.pki.certificates import (
 )
 from nc.pki.pem import PrivateKey
 
-__all__ = ["ClientTemplate", "Signed"]
-
 _CURVE: Final = ec.SECP256R1()
 _ECDSA: Final = ec.ECDSA(SHA256())
 _POINT_BYTES: Final = 65  # uncompressed (SEC 1, 2.3.3)
@@ -128,7 +126,6 @@ class ClientTemplate:
 
 
 def _signer(key: PrivateKey) -> Callable[[bytes], bytes]:
-    """Signs with a key."""
     if isinstance(key, rsa.RSAPrivateKey):
         return lambda tbs: key.sign(tbs, padding.PKCS1v15(), SHA256())
     return lambda tbs: key.sign(tbs, _ECDSA)

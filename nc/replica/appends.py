@@ -21,8 +21,6 @@ from eventlog.api import EventLog
 from eventlog.offloop import OffLoopLog, RunBlocking
 from nc.clock import Clock
 
-__all__ = ["FAST_NS", "PAUSE_FACTOR", "LocalLog", "RunBlocking", "in_thread"]
-
 T = TypeVar("T")
 
 # The event loop may wait for this long; a batch's decisions may take longer.

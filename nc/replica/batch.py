@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from eventlog.api import MAX_PAYLOAD_BYTES, RecordTooLarge
+from eventlog.api import MAX_PAYLOAD_BYTES
+from eventlog.errors import RecordTooLarge
 from nc.domain.decide import Command, decide
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve, recorded_ms

@@ -11,8 +11,6 @@ from eventlog.followers import Followers, follow
 from nc.domain.codec.records import Recorded, events_of
 from nc.replica.replica import Replica
 
-__all__ = ["Feed"]
-
 
 class Feed:
     """Gives the events of one replica to any number of watchers.

@@ -17,8 +17,6 @@ from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.replicas import Sessions
 from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
 
-__all__ = ["LOST_AFTER_LOOKS", "SILENCE_S", "Candidate", "Silences"]
-
 # A follower that has heard nothing of the leader for so long stands for election. An election among
 # the servers that keep the log takes up to nine seconds: it must not look like a leader's death.
 SILENCE_S: Final = 3.0

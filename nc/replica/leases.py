@@ -22,22 +22,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = [
-    "APPEND_LEASE_S",
-    "BROKEN_OUT_AFTER_S",
-    "FOLLOWER_LEASE_S",
-    "GRANT_S",
-    "LAG_S",
-    "NEWCOMER_S",
-    "NS",
-    "OUT_AFTER_S",
-    "QUIET_S",
-    "FollowerLease",
-    "Granted",
-    "LeaderLeases",
-    "Member",
-]
-
 NS: Final = 1_000_000_000
 
 # How long a follower answers after it sent what the leader has granted.

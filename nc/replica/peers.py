@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["Peer", "Peers"]
-
 
 class Peer(NamedTuple):
     """Where another replica's link port is."""

@@ -15,8 +15,6 @@ from nc.domain.events import Event
 from nc.replica.batch import Origin
 from nc.replica.errors import OutcomeOpen, Overloaded
 
-__all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting", "resolve"]
-
 # More commands are refused. A command waits for the batch that is being written and for the one
 # before its own, so this bounds memory, not the wait.
 MAX_WAITING_COMMANDS = 4096

@@ -22,24 +22,12 @@ from nc.domain.state import State
 from nc.replica.appends import in_thread
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
-from nc.replica.errors import (
-    DiskFull,
-    Overloaded,
-    Stopping,
-    Unwritable,
-    WriteRefused,
-    refusal_for,
-)
+from nc.replica.errors import DiskFull, Stopping, Unwritable, WriteRefused, refusal_for
 from nc.replica.gc import gc_disabled
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay
 from nc.replica.snapshots import Snapshots
 from nc.replica.timeline import Decide, Replay, Timeline
-
-__all__ = [
-    "MAX_WAITING_COMMANDS", "DiskFull", "Origin", "Overloaded", "Replica",
-    "Stopping", "Unwritable", "WriteRefused",
-]  # fmt: skip
 
 # After this long with nothing to write, the log gets a sync marker. A caller takes less than that
 # from an answer to its next request, so that under load no marker is written.

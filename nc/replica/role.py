@@ -22,8 +22,6 @@ from nc.replica.shared import SharedReplica
 from nc.replica.touch import CHANGE_WAIT_S, CURRENT_WAIT_S, Touch
 from nc.replica.waiters import Waiters
 
-__all__ = ["Role"]
-
 # A leader whose lease has less than this left, or half of what an append gives it against replicas
 # that nobody knows, appends a marker.
 _RENEW_S: Final = 0.45

@@ -19,14 +19,8 @@ from nc.replica.errors import LeaderLost, NotLeading, OutcomeOpen
 from nc.replica.queue import resolve
 from nc.replica.replica import Replica
 
-__all__ = ["Acknowledge", "SharedReplica"]
-
 # Calls back once an event is where it has to be; with False if that will not be known.
 Acknowledge = Callable[[int, Callable[[bool], None]], None]
-
-
-def _at_once(_seq: int, answer: Callable[[bool], None]) -> None:
-    answer(True)
 
 
 # Passes a command on to the leader; with True it is tried until it is known to be made.
@@ -53,7 +47,7 @@ class SharedReplica(Replica):
         super().__init__(log, clock, **more)  # type: ignore[arg-type]  # as `Replica` has them
         self._timeline.ends_with_session = False
         self._sync = self._sync_as_role
-        self.acknowledge: Acknowledge = _at_once
+        self.acknowledge: Acknowledge = lambda _, answer: answer(True)
         self.elected: Callable[[], None] = lambda: None
         self._led_epoch = 0
         self.forward: Forward = _to_nobody

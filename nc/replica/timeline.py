@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from eventlog.api import AsyncLog, ReadableLog, SequenceConflict
-from eventlog.errors import LogBusy
+from eventlog.api import AsyncLog, ReadableLog
+from eventlog.errors import LogBusy, SequenceConflict
 from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
@@ -18,8 +18,6 @@ from nc.histogram import Histogram
 from nc.replica.batch import Decided, Origin
 from nc.replica.errors import Replaced
 from nc.replica.replay import Observer
-
-__all__ = ["Decide", "Replay", "Timeline"]
 
 Decide = Callable[[State, Iterable[tuple[Command, Origin]], int, int], Decided]
 Replay = Callable[[ReadableLog, State, Observer | None], State]

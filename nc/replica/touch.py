@@ -15,8 +15,6 @@ from typing import Final
 
 from nc.replica.leases import NS
 
-__all__ = ["CHANGE_WAIT_S", "CURRENT_WAIT_S", "LEAVE_AFTER_S", "Touch"]
-
 # How long a query waits until it may be answered, or is refused.
 CURRENT_WAIT_S: Final = 2.0
 

@@ -2,8 +2,6 @@
 
 import asyncio
 
-__all__ = ["Waiters"]
-
 
 class Waiters:
     """Those of one event loop; unlike an `asyncio.Event` it has no state of its own."""

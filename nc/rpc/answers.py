@@ -15,15 +15,6 @@ from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain import errors as domain
 from nc.domain import operator_errors as operator
 from nc.domain import replica_errors as replica
-from nc.domain.errors import (
-    AuthorityOfAnotherLog,
-    DomainError,
-    ElectionLost,
-    IdTaken,
-    KeyOfAnotherLog,
-    LeaderKept,
-    SessionEnded,
-)
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
 from nc.replica.errors import (
@@ -147,18 +138,18 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
         return Status(code, str(error))
     match error:
         case (
-            IdTaken()
-            | KeyOfAnotherLog()
-            | AuthorityOfAnotherLog()
-            | SessionEnded()
-            | ElectionLost()
-            | LeaderKept()
+            domain.IdTaken()
+            | domain.KeyOfAnotherLog()
+            | domain.AuthorityOfAnotherLog()
+            | domain.SessionEnded()
+            | domain.ElectionLost()
+            | domain.LeaderKept()
             | OutcomeOpen()
             | Unwritable()
             | WriteRefused()
         ):
             return Answer(SERVER_FAULT, str(error))
-        case DomainError():
+        case domain.DomainError():
             return Answer(CLIENT_MISTAKE, str(error))
         case RecordTooLarge():
             return Answer(CLIENT_MISTAKE, _TOO_MUCH)

@@ -43,7 +43,6 @@ class MethodCounts:
         self.durations = Histogram(DURATION_BOUNDS_S)
 
     def end(self, code: str, duration_ns: int) -> None:
-        """Count a call that is over."""
         ended = self.ended
         ended[code] = ended.get(code, 0) + 1
         self.durations.observe(duration_ns)
@@ -61,7 +60,6 @@ class CallCounts:
         self.unknown = self._counts(MethodName(_UNARY, UNKNOWN, UNKNOWN))
 
     def of(self, methods: Methods) -> dict[bytes, MethodCounts]:
-        """The counts of these methods, by their paths."""
         return {path: self._counts(_name(path, methods)) for path in methods}
 
     def by_method(self) -> Iterable[tuple[MethodName, MethodCounts]]:

@@ -33,7 +33,6 @@ class CallLine(NamedTuple):
     node: str = ""
 
     def fields(self) -> dict[str, object]:
-        """The line's fields, in their order."""
         more: dict[str, object] = {"message": self.message} if self.message else {}
         if self.denied_so_far:
             more["denied_so_far"] = self.denied_so_far
@@ -60,7 +59,6 @@ LogCalls = Callable[[Sequence[CallLine]], None]
 
 
 def log_one_by_one(log: FilteringBoundLogger, lines: Sequence[CallLine]) -> None:
-    """Write the lines through a logger."""
     for line in lines:
         log.info(log_events.RPC, **line.fields())
 
@@ -83,7 +81,6 @@ class CallLines:
             self.write_soon()
 
     def write(self) -> None:
-        """Write the lines that wait."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self._log_calls(waiting)

@@ -30,18 +30,12 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_imported, require_self
-from nc.secrets import (
-    LONGEST_TOKEN,
-    Secrets,
-    TokenIds,
-    is_well_formed,
-    new_serial,
-    new_token,
-)
+from nc.secrets import LONGEST_TOKEN, Secrets, TokenIds, is_well_formed, new_serial, new_token
 
 # Tokens of nodes whose ids are kept, some 200 bytes each.
 _ASKED_TOKENS = 16_384
@@ -78,13 +72,11 @@ class Controller:
         self._asked_id_of = lru_cache(_ASKED_TOKENS)(token_ids.id_of)
         self._max_nodes = max_nodes
 
-    def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
-        del call
+    def hello_world(self, request: pb.HelloWorldRequest, _call: Call) -> bytes:
         greeting = f"hello {request.hello_text[:_GREETING_CHARACTERS]}"
         return pb.HelloWorldResponse(thanks_text=greeting).SerializeToString()
 
-    def health_check(self, request: pb.HealthCheckRequest, call: Call) -> bytes:
-        del request, call
+    def health_check(self, _request: pb.HealthCheckRequest, _call: Call) -> bytes:
         code = OK if self._replica.is_writable else SERVER_FAULT
         return pb.HealthCheckResponse(code=code).SerializeToString()
 
@@ -227,13 +219,12 @@ class Controller:
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
-    def live_bootstrap_token(self, request: pb.GetTokenRequest, call: Call) -> str:
+    def live_bootstrap_token(self, request: pb.GetTokenRequest, _call: Call) -> str:
         """The id of the request's token, if it can be redeemed now; in any thread.
 
         A malformed token is hashed and looked up, too, so that the time that the answer takes does
         not distinguish it from an unknown one.
         """
-        del call
         if not (token := request.bootStrapToken):
             raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens

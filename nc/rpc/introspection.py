@@ -26,14 +26,10 @@ def _reflection_v1() -> Any:
     (gRPC server reflection protocol; the Python package knows v1alpha only.)
     """
     old = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
-    renamed = text_format.MessageToString(_file_of(old)).replace(_REFLECTION_OLD, _REFLECTION)
+    renamed = text_format.MessageToString(_copy(old.file)).replace(_REFLECTION_OLD, _REFLECTION)
     file = text_format.Parse(renamed, descriptor_pb2.FileDescriptorProto())
     file.name = "grpc/reflection/v1/reflection.proto"
     return _pool_of(file).FindServiceByName(f"{_REFLECTION}.ServerReflection")
-
-
-def _file_of(service: Any) -> descriptor_pb2.FileDescriptorProto:
-    return _copy(service.file)
 
 
 def _copy(descriptor: Any) -> descriptor_pb2.FileDescriptorProto:
@@ -91,25 +87,23 @@ class Health:
         self.set(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._is_over = True
 
-    def check(self, request: health_pb2.HealthCheckRequest, call: Call) -> bytes:
+    def check(self, request: health_pb2.HealthCheckRequest, _call: Call) -> bytes:
         """The status of a service now.
 
         Raises:
             ServiceUnknown: there is none of this name.
         """
-        del call
         status = self._statuses.get(request.service)
         if status is None:
             raise ServiceUnknown
         return _health(status)
 
-    async def watch(self, messages: Messages, call: Call) -> None:
+    async def watch(self, messages: Messages, _call: Call) -> None:
         """The status of a service now, and at each change.
 
         Raises:
             DecodeError: the request cannot be read.
         """
-        del call
         data = await messages.read()
         if data is None:
             return
@@ -178,13 +172,12 @@ class Reflection:
             [service.full_name for service in reflected], _Symbols(_pool_of(*files))
         )
 
-    async def behaviour(self, messages: Messages, call: Call) -> None:
+    async def behaviour(self, messages: Messages, _call: Call) -> None:
         """Answer each request.
 
         Raises:
             DecodeError: a request cannot be read.
         """
-        del call
         # v1 requests and answers have v1alpha's bytes, so its messages serve both.
         parse = reflection_pb2.ServerReflectionRequest.FromString
         while (data := await messages.read()) is not None:

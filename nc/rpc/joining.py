@@ -12,7 +12,8 @@ from nc.clock import Clock, now_ms
 from nc.domain.invitations import RedeemInvitation, require_open
 from nc.domain.replica_errors import InvitationExpired, InvitationUnknown, InvitationUsed
 from nc.pb.replica.v1 import joining_pb2 as pb
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.admin.errors import NotPossible
 from nc.rpc.api import Call, Inviting
 from nc.rpc.callers import CallerKind
@@ -51,7 +52,7 @@ class JoiningService:
         self._token_ids = token_ids
         self._clock = clock
 
-    def check_redeem(self, request: pb.RedeemInvitationRequest, call: Call) -> None:
+    def check_redeem(self, request: pb.RedeemInvitationRequest, _call: Call) -> None:
         """Look at the code of a request; in any thread.
 
         Raises:
@@ -59,7 +60,6 @@ class JoiningService:
             AttemptMalformed: the attempt is none, whatever the code is.
             CredentialRefused: the code admits nobody, or only another attempt.
         """
-        del call
         require_inviting(self._inviting)
         if not is_id(request.attempt):
             raise AttemptMalformed

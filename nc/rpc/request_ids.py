@@ -22,8 +22,6 @@ from typing import Final, NamedTuple
 
 from nc.secrets import TOKEN_HEX_DIGITS
 
-__all__ = ["REQUEST_ID_KEY", "RequestId", "request_id", "sent_ids"]
-
 REQUEST_ID_KEY: Final = "x-request-id"
 _TRACE_KEY: Final = "traceparent"
 

@@ -241,7 +241,6 @@ class GrpcServers:
         return {} if self._server is None else {"rpc_queue": self._server.start()}
 
     def set_serving(self, *, serving: bool) -> None:
-        """Set what health checks answer."""
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
         self._health.set(self._services, status)
 

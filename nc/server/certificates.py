@@ -17,8 +17,11 @@ from nc.domain.events import Certificate
 from nc.domain.events import pb as events_pb
 from nc.files import OS_FILES, replace_file
 from nc.permissions import check_secret, folder_warnings
-from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.certificates import milliseconds
+from nc.pki.certificates import AuthorityKind, milliseconds
+from nc.pki.errors import PkiError
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.identity import read_peer
+from nc.pki.names import server_names
 from nc.pki.pem import certificate_pem, load_certificates, public_key_of
 from nc.pki.renewal import RENEW_BEFORE, require_plausible
 from nc.pki.trial import anchored

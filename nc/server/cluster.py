@@ -17,8 +17,6 @@ from nc.server.parts import Cluster
 from nc.server.settings import ServerSettings
 from nc.small_files import read_small
 
-__all__ = ["cluster_of", "replica_name"]
-
 _NAME_MODE: Final = 0o644
 
 

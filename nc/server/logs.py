@@ -51,8 +51,6 @@ class OpenLog:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is needed to open a log."""
-
     settings: ServerSettings
     folder: DataFolder
     clock: Clock

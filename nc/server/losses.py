@@ -11,8 +11,6 @@ from nc.domain.leadership import DropUnowned, LoseReplica, unowned
 from nc.domain.replicas import SESSION_EVENTS
 from nc.replica.role import Role
 
-__all__ = ["Losses", "SubmitLoss"]
-
 # A link's end takes less than this in a record; some milliseconds of the event loop.
 _DROPS: Final = 500
 

@@ -42,8 +42,6 @@ from nc.server.parts import Cluster, Parts
 from nc.server.standing import OwnSessions
 from nc.text import host_port
 
-__all__ = ["Membership"]
-
 # How often it is looked at who leads, and what may be answered.
 _LOOK_S: Final = 0.1
 
@@ -110,7 +108,6 @@ class Membership:
         replica.observe(self._see)
 
     def serve_edge(self, edge: Edge) -> None:
-        """Give a port's edge what it needs."""
         if isinstance(edge, SharedEdge):
             edge.role, edge.following = self.role, self._following
 

@@ -12,8 +12,6 @@ from nc.rpc.api import Authorities
 from nc.secrets import Secrets, new_serial
 from nc.server.parts import Parts, PeerTls
 
-__all__ = ["mesh_parts", "peer_tls"]
-
 
 def mesh_parts(parts: Parts, tls: PeerTls, peers: Peers, replica: SharedReplica) -> MeshParts:
     return MeshParts(

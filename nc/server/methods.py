@@ -15,7 +15,6 @@ from nc.server.parts import Parts
 def public_methods(
     parts: Parts, replica: Replica, endpoints: Callable[[], Endpoints]
 ) -> dict[bytes, Method]:
-    """The methods by path."""
     shared = (
         *(replica, parts.authorities, endpoints),
         *(parts.token_ids, parts.clock, parts.secrets),

@@ -30,8 +30,6 @@ from nc.server.cluster import replica_name
 from nc.server.settings import ServerSettings
 from nc.small_files import read_json_object
 
-__all__ = ["InvitationRefused", "Redeem", "fill", "require_finished"]
-
 _SECRET_MODE: Final = 0o600
 _PUBLIC_MODE: Final = 0o644  # as of every CA's certificate
 _ATTEMPT_BYTES: Final = 16

@@ -10,8 +10,6 @@ from nc.domain.addresses import free_addresses
 from nc.domain.replica_addresses import BindReplicaAddress, without_address
 from nc.replica.shared import SharedReplica
 
-__all__ = ["OwnAddresses"]
-
 _NONE_LEFT: Final = (
     "no overlay address is free for each server; what a server without one sends into the overlay "
     "reaches only the nodes that are linked to it; unregister nodes, or use a larger --network-addr"

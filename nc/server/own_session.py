@@ -10,8 +10,6 @@ from nc.replica.replica import Replica
 from nc.server.parts import Parts
 from nc.server.tasks import Submit
 
-__all__ = ["OwnSession", "start_command"]
-
 
 def start_command(parts: Parts, replica: Replica, version: str) -> StartReplica:
     """The command by which a server starts.

@@ -11,23 +11,7 @@ from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_
 from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS, NodeLimits
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.pki.certificates import NODE_LIFETIME
-from nc.server.setting_types import (
-    Destinations,
-    Duration,
-    Folder,
-    GuessRate,
-    Lifetime,
-    ListenAddress,
-    MetricsListen,
-    Mtu,
-    NetworkAddress,
-    NodeCount,
-    Port,
-    PortOrAny,
-    ServerNames,
-    StreamReplicas,
-    Switch,
-)
+from nc.server import setting_types as kinds
 
 
 class TunMode(StrEnum):
@@ -56,33 +40,33 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path
-    advertise: ServerNames
-    listen: ListenAddress = "[::]"
-    grpc_listen: ListenAddress | None = None
-    bootstrap_listen: ListenAddress | None = None
-    link_listen: ListenAddress | None = None
-    internal_port: Port | None = None
-    internal_listen: ListenAddress = "127.0.0.1"
-    grpc_port: PortOrAny = DEFAULT_GRPC_PORT
-    bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
-    link_port: PortOrAny = DEFAULT_LINK_PORT
-    network_addr: NetworkAddress = DEFAULT_NETWORK
-    mtu: Mtu = DEFAULT_MTU
-    interconnection: Switch = True
-    allow_destination: Destinations = ()  # what nodes reach beyond the network
-    guess_rate: GuessRate = 1.0  # wrong tokens of one address a second; 0: no limit
+    advertise: kinds.ServerNames
+    listen: kinds.ListenAddress = "[::]"
+    grpc_listen: kinds.ListenAddress | None = None
+    bootstrap_listen: kinds.ListenAddress | None = None
+    link_listen: kinds.ListenAddress | None = None
+    internal_port: kinds.Port | None = None
+    internal_listen: kinds.ListenAddress = "127.0.0.1"
+    grpc_port: kinds.PortOrAny = DEFAULT_GRPC_PORT
+    bootstrap_port: kinds.PortOrAny = DEFAULT_BOOTSTRAP_PORT
+    link_port: kinds.PortOrAny = DEFAULT_LINK_PORT
+    network_addr: kinds.NetworkAddress = DEFAULT_NETWORK
+    mtu: kinds.Mtu = DEFAULT_MTU
+    interconnection: kinds.Switch = True
+    allow_destination: kinds.Destinations = ()  # what nodes reach beyond the network
+    guess_rate: kinds.GuessRate = 1.0  # wrong tokens of one address a second; 0: no limit
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
-    grpc_cert_dir: Folder | None = None  # None: below the data folder
-    network_cert_dir: Folder | None = None
+    grpc_cert_dir: kinds.Folder | None = None  # None: below the data folder
+    network_cert_dir: kinds.Folder | None = None
     new_cluster: bool = False  # where something of an earlier start is missing, begin anew
-    reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
-    max_nodes: NodeCount = 0  # 0: any number
+    reclaim_after: kinds.Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
+    max_nodes: kinds.NodeCount = 0  # 0: any number
     cluster: str | None = None  # the address of the stream that keeps the log
-    cluster_replicas: StreamReplicas = 3  # how many servers of NATS keep a stream that is made
-    certificate_lifetime: Lifetime = NODE_LIFETIME
-    metrics_listen: MetricsListen = None
-    tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
+    cluster_replicas: kinds.StreamReplicas = 3  # servers of NATS that keep a new stream
+    certificate_lifetime: kinds.Lifetime = NODE_LIFETIME
+    metrics_listen: kinds.MetricsListen = None
+    tls_dir: kinds.Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
     def listeners(self) -> dict[str, tuple[str, int]]:
@@ -98,7 +82,6 @@ class ServerSettings(BaseModel):
 
     @property
     def network(self) -> Network:
-        """The overlay network."""
         return Network.parse(self.network_addr)
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nc.certificate_files import FolderPaths
 from nc.data_folder import DataFolder
-from nc.pki import PkiFolder
+from nc.pki.folder import PkiFolder
 from nc.replica_secrets import NATS_FILES, AuthorityFiles, ReplicaSecrets
 from nc.rpc.admin.errors import NotPossible
 from nc.rpc.api import Inviting
@@ -20,8 +20,6 @@ from nc.small_files import read_small
 if TYPE_CHECKING:
     from eventlog.jetstream import StreamAddress
     from eventlog.offloop import RunBlocking
-
-__all__ = ["inviting", "stream_address"]
 
 _NO_STREAM = (
     "this server keeps its log in its own data folder, which no other server can share: take it to "

@@ -9,8 +9,6 @@ from nc.rpc.admin.replicas import Standing
 if TYPE_CHECKING:
     from nc.server.server import Server
 
-__all__ = ["OwnSessions", "standing_of"]
-
 
 def standing_of(server: "Server", session: str) -> Standing:
     """What a server knows of a live replica, by its session; of itself, too."""

@@ -39,7 +39,6 @@ def report_start(
 
 
 def warn_of_folder(folder: DataFolder, logger: FilteringBoundLogger) -> None:
-    """Warn of wrong permissions."""
     for warning in folder.permission_warnings():
         logger.warning(log_events.FOLDER_WARNING, message=warning)
 

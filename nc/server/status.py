@@ -93,7 +93,6 @@ class Status:
 
 
 def of_certificates(certificates: Sequence[CertificateFacts], clock: Clock) -> Iterator[str]:
-    """What is wrong with the server's own certificates."""
     now = now_ms(clock)
     for each in certificates:
         is_authority = each.kind == "ca"

@@ -17,8 +17,6 @@ from nc.server.first_start import Start
 from nc.server.logs import Opening, OpenLog, begin_anew, warn_of_taking_over
 from nc.server.shared_secrets import stream_address
 
-__all__ = ["find"]
-
 
 async def find(opening: Opening, cluster: str, disk: eventlog.Disk) -> OpenLog:
     """The log in a stream, which a first start makes.

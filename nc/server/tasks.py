@@ -114,7 +114,6 @@ class Sweep:
         self._soonest_ms = NEVER
 
     async def sweep(self) -> None:
-        """Sweep once."""
         self._look_at_clock()  # also while another one decides: a step is doubted from then on
         if not self._decides():
             return
@@ -223,7 +222,6 @@ async def report_lack(
 
 
 async def report_failed_snapshots(replica: Replica, logger: FilteringBoundLogger) -> None:
-    """Report each snapshot that could not be written."""
     snapshots = replica.snapshots
     while True:
         await snapshots.failed.wait()

@@ -41,15 +41,7 @@ from nc.testing.contract.operations import (
     Sweep,
     Unregister,
 )
-from nc.testing.contract.values import (
-    ADMIN,
-    UPSTREAM,
-    Limits,
-    Moment,
-    Refused,
-    Told,
-    old,
-)
+from nc.testing.contract.values import ADMIN, UPSTREAM, Limits, Moment, Refused, Told, old
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.server_process import ServerProcess

@@ -20,13 +20,14 @@ from nc.agent.settings import AgentSettings
 from nc.domain.codec.records import events_in
 from nc.domain.tokens import IssueToken
 from nc.pb.node.v1 import node_pb2 as pb
-from nc.pki import AuthorityKind, self_signed
-from nc.pki.certificates import NODE_LIFETIME
+from nc.pki.authority import self_signed
+from nc.pki.certificates import NODE_LIFETIME, AuthorityKind
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.pki.pem import PrivateKey
 from nc.pki.requests import request_for
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import ANONYMOUS
 from nc.rpc.node.enrolment import EnrolmentService

@@ -11,7 +11,8 @@ import pytest
 from nc.agent.certificates import node_tls
 from nc.agent.connecting import connect
 from nc.agent.link_errors import UntrustedServer
-from nc.pki import PkiError, PkiFolder
+from nc.pki.errors import PkiError
+from nc.pki.folder import PkiFolder
 from tests.support.node_certificates import network_folder, node_folder
 from tests.support.plain_link_server import PlainLinkServer, server_tls
 from tests.support.plain_text_agent import target

@@ -10,9 +10,10 @@ from nc.agent.agent import Agent
 from nc.agent.certificates import NodeTls
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
+from nc.certificate_files import FolderPaths
 from nc.clock import SystemClock
 from nc.net.redirect import Redirect
-from nc.pki import FolderPaths, PkiError
+from nc.pki.errors import PkiError
 from nc.secrets import SystemSecrets
 
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.agent.attempt import Attempt
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
-from nc.pki import AuthorityKind, ca_cert_hash, open_folder
+from nc.pki.certificates import AuthorityKind, ca_cert_hash
+from nc.pki.folder import open_folder
 
 
 async def test_a_clock_that_is_wrong_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from nc.agent.node_files import NodeFiles
 from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.cli.enrol import enrol
 from nc.cli.options import Output
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from nc.rpc import servers
 from nc.rpc.api import Call
 from nc.rpc.node.enrolment import EnrolmentService

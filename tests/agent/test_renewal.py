@@ -17,8 +17,8 @@ from nc.agent.connection import HubConnection
 from nc.agent.node_files import RenewedCertificates
 from nc.agent.renewal import RenewalFailed, RenewalRequest
 from nc.agent.renewal_call import ask_in_a_process
-from nc.pki import read_peer
 from nc.pki import renewal as pki_renewal
+from nc.pki.identity import read_peer
 from nc.pki.requests import request_for
 from tests.support.operators import operator
 from tests.support.renewing_agents import RenewingAgent, replaced

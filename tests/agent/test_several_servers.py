@@ -27,7 +27,7 @@ from nc.cli.options import Output
 from nc.domain.errors import NodeUnknown
 from nc.net import wire
 from nc.net.redirect import Redirect
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from nc.secrets import SystemSecrets
 from tests.support.link_cluster import cluster
 from tests.support.node_certificates import network_folder, node_folder

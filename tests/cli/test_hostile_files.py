@@ -26,8 +26,8 @@ from nc.cli.ncadm.certificates import read_pair, read_trusted
 from nc.cli.token_args import secret_text
 from nc.data_folder import DataFolder
 from nc.errors import OperatorError
-from nc.pki import open_folder
 from nc.pki.certificates import AuthorityKind
+from nc.pki.folder import open_folder
 from nc.pki.pem import private_key_pem
 from nc.secrets import SystemSecrets
 from nc.small_files import read_json_object, read_small

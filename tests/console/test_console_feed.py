@@ -12,9 +12,10 @@ from nc.client.client import AsyncClient
 from nc.client.contexts import Context
 from nc.console.feed import Feed
 from nc.console.statuses import Statuses
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.timelines import changes
 from tests.support.event_strategies import histories
 from tests.support.operators import enrolled, operator

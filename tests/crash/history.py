@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.domain.codec.records import entries_of
+from nc.domain.codec.records import entries_of, events_of
 from nc.domain.events import Entry, Event, pb
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
-from nc.history.events import events_of
 from nc.history.replay_check import check, recorded_digests
 
 IDLE, INIT, CONNECTED = (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nc.agent.program import StateFolder, open_link, renew
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from tests.e2e.contract_peer import BOOTSTRAP, INTERNAL, Caller, ContractClient, Tls
 from tests.e2e.deployment import Deployment, assert_denied, assert_mistake
 from tests.e2e.e2e_process import ServerProcess, read_events

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nc.pb import network_controller_pb2 as pb
-from nc.pki import AuthorityKind, self_signed
+from nc.pki.authority import self_signed
+from nc.pki.certificates import AuthorityKind
 from nc.rpc.servers import Credentials
 from tests.fuzz.raw_http2 import (
     DATA,

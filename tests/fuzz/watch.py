@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 import grpc
 
 from eventlog import LogReader
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.pb import network_controller_pb2 as pb
 from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess

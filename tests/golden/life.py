@@ -13,7 +13,8 @@ from nc.domain.nodes import ExpireNodes, Expiry, ForgetUnregistered, SetExpiries
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, RedeemToken
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.secrets import TokenIds
 
 VERSION = version("litekube-network-controller")

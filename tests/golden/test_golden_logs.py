@@ -11,7 +11,8 @@ from nc.clock import SystemClock
 from nc.domain.replicas import StartReplica
 from nc.history.events import history, ids_in
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from tests.golden.life import IDS
 from tests.golden.write import KINDS, kinds_in, write
 from tests.support.programs import run_here

@@ -13,11 +13,12 @@ from eventlog.format import SegmentHeader
 from eventlog.slices import encode_start, slice_of
 from eventlog.snapshots import snapshot_name
 from eventlog.testing import NoSyncDisk
+from nc.domain.codec.records import Recorded
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, Unregistered
 from nc.domain.state import State
 from nc.history.as_of import BaseMissing, StateAt, base_of, nearest, states_at
-from nc.history.events import Point, Recorded, history
+from nc.history.events import Point, history
 from nc.history.fold import EMPTY_STATE, RunningState, state_at
 from tests.support.sliced_log import Entries, batches, events_in, write_batches, write_slice
 from tests.support.written_log import BETA, EVENTS, leave_snapshot, write_story

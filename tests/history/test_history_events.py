@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.time_args import parse_point
+from nc.domain.codec.records import Recorded
 from nc.domain.events import (
     Entry,
     Event,
@@ -21,7 +22,7 @@ from nc.domain.events import (
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.history.diff import differences
-from nc.history.events import Point, Recorded, field_of, ids_in, seq_of
+from nc.history.events import Point, field_of, ids_in, seq_of
 from nc.history.explain import Target, explain
 from nc.history.fields import field_texts
 from nc.history.fold import state_at

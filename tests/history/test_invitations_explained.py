@@ -1,5 +1,6 @@
 """What `log why` says of an invitation."""
 
+from nc.domain.codec.records import Recorded
 from nc.domain.decide import decide
 from nc.domain.events import Entry
 from nc.domain.invitations import (
@@ -9,7 +10,6 @@ from nc.domain.invitations import (
     RedeemInvitation,
 )
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.explain import Target, explain, now_line
 from tests.support.histories import NOW_MS, after
 

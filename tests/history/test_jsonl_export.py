@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog import Record
+from nc.domain.codec.records import events_of
 from nc.domain.events import Batch
-from nc.history.events import events_of
 from nc.history.export.jsonl import json_lines
 from nc.history.fields import json_fields
 from tests.support.sliced_log import Entries, batches

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
-from nc.history.events import Point, Recorded, seq_of
+from nc.history.events import Point, seq_of
 from nc.history.fields import field_texts, kind_of
 from nc.history.player import (
     AS_FAST_AS_IT_GOES,

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from eventlog import Record
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import Recorded, events_of
 from nc.domain.codec.snapshot import encode
 from nc.domain.events import Batch, DigestRecorded, Entry, Event, pb
 from nc.domain.evolve import UnknownEvent
 from nc.domain.links import link_of
 from nc.domain.network import Network
 from nc.domain.state import State
-from nc.history.events import Recorded, events_of, field_of
+from nc.history.events import field_of
 from nc.history.fold import state_at
 from nc.history.redact.addresses import Block, Relocation, block_of
 from nc.history.redact.redaction import ACTORS, METHODS, OTHER, Redaction, plan_of

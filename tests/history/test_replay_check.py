@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import Recorded
 from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.invariants import InconsistentHistory
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.replay_check import check, recorded_digests
 from tests.support.event_strategies import events as any_event
 

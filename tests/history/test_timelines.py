@@ -3,11 +3,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fold import state_at
 from nc.history.timelines import NodeStatus, status_at, status_of, timelines
 from tests.support import event_strategies

@@ -10,7 +10,8 @@ from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.hub.admission import admit
 from nc.hub.refusals import LinkRefused
-from nc.pki import AuthorityKind, self_signed
+from nc.pki.authority import self_signed
+from nc.pki.certificates import AuthorityKind
 from nc.secrets import TokenIds
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)

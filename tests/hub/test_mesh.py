@@ -14,7 +14,7 @@ from nc.metrics.families import peers
 from nc.net import wire
 from nc.net.wire import PLAIN_VNET_HEADER
 from nc.rpc.admin.live_links import LivePeer
-from nc.server.live_links import HubLinks
+from nc.server.admin import HubLinks
 from tests.support.link_client import LinkClient, packet
 from tests.support.mesh_hubs import OFFERS, MeshHubs, mesh_hubs
 from tests.support.whole_server import LOOPBACK, until

@@ -9,9 +9,10 @@ import pytest
 
 from nc.agent.certificates import node_tls
 from nc.log_events import PEER_UNREACHABLE
-from nc.pki import PkiFolder, read_peer
 from nc.pki.certificates import NODE_ORGANIZATION, REPLICA_ORGANIZATION
 from nc.pki.errors import AuthorityNotYetValid
+from nc.pki.folder import PkiFolder
+from nc.pki.identity import read_peer
 from nc.pki.replica import replica_context, session_of_replica
 from tests.support.link_client import LinkClient, NoUpgrade, packet
 from tests.support.mesh_hubs import OFFERS, mesh_hubs

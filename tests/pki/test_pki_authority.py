@@ -13,18 +13,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.pki import (
+from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
+from nc.pki.certificates import (
     ADMIN_COMMON_NAME,
     ADMIN_ORGANIZATION,
+    AUTHORITY_LIFETIME,
+    CLOCK_SKEW,
+    LEAF_LIFETIME,
     NODE_ORGANIZATION,
     AuthorityKind,
-    CertificateAuthority,
-    IssuedCertificate,
     ca_cert_hash,
-    read_peer,
-    self_signed,
+    milliseconds,
 )
-from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW, LEAF_LIFETIME, milliseconds
+from nc.pki.identity import read_peer
 from nc.pki.pem import load_certificates, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, 0, 0, 250_000, tzinfo=UTC)

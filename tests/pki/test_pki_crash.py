@@ -23,8 +23,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.files import OsFiles
-from nc.pki import AuthorityKind, PkiFolder, open_folder
+from nc.pki.certificates import AuthorityKind
 from nc.pki.errors import FolderUnusable
+from nc.pki.folder import PkiFolder, open_folder
 from nc.pki.names import general_names
 from nc.pki.pem import load_certificates, load_private_key, private_key_pem
 from nc.pki.renewal import names_of

@@ -21,8 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.files import OsFiles
-from nc.pki import AuthorityKind, PkiFolder, open_folder, server_names
-from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW
+from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW, AuthorityKind
 from nc.pki.errors import (
     AuthorityExpired,
     AuthorityNotYetValid,
@@ -35,6 +34,8 @@ from nc.pki.errors import (
     NotAnAuthority,
     PkiError,
 )
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.names import server_names
 from nc.pki.pem import load_certificates
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from nc.files import OS_FILES, OsFiles, replace_file, unfinished
-from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME
-from nc.pki.names import general_names
+from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, AuthorityKind
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.identity import read_peer
+from nc.pki.names import general_names, server_names
 from nc.pki.pem import certificate_pem, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)

@@ -14,8 +14,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.pki import AuthorityKind, PeerCertificate, read_peer, self_signed
+from nc.pki.authority import self_signed
+from nc.pki.certificates import AuthorityKind
 from nc.pki.errors import CertificateUnreadable
+from nc.pki.identity import PeerCertificate, read_peer
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer
+from nc.pki.certificates import AuthorityKind
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.identity import read_peer
 from nc.pki.pem import load_certificates
 
 OPENSSL = shutil.which("openssl") or ""

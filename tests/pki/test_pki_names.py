@@ -8,9 +8,8 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.pki import LOCAL_NAMES, server_names
 from nc.pki.errors import InvalidName
-from nc.pki.names import general_name, general_names
+from nc.pki.names import LOCAL_NAMES, general_name, general_names, server_names
 
 LABELS = st.from_regex(r"[A-Za-z]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
 DNS_NAMES = st.lists(LABELS, min_size=1, max_size=5).map(".".join)

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from nc.pki import AuthorityKind, CertificateAuthority, self_signed
-from nc.pki.certificates import CLOCK_SKEW, LEAF_LIFETIME
+from nc.pki.authority import CertificateAuthority, self_signed
+from nc.pki.certificates import CLOCK_SKEW, LEAF_LIFETIME, AuthorityKind
 from nc.pki.errors import (
     AuthorityExpired,
     AuthorityNotYetValid,

@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from nc.files import OsFiles
-from nc.pki import read_peer
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, milliseconds
 from nc.pki.errors import FolderUnusable
+from nc.pki.identity import read_peer
 from nc.pki.pem import certificate_pem, load_private_key
 from tests.support.pki_folders import DAY, NOW, SERIALS, contents, leaf, opened
 

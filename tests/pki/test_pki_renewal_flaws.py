@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nc.pki import PkiFolder
+from nc.pki.folder import PkiFolder
 from nc.pki.pem import load_private_key
 from tests.support.pki_folders import DAY, NOW, contents, leaf, opened
 

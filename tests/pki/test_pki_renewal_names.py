@@ -7,7 +7,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.pki import PkiFolder
+from nc.pki.folder import PkiFolder
 from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_certificates, load_private_key
 from nc.pki.renewal import flaws_of_names, missing_names, names_of

@@ -8,17 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.pki import (
-    NODE_ORGANIZATION,
-    AuthorityKind,
-    CertificateAuthority,
-    IssuedCertificate,
-    PkiFolder,
-    open_folder,
-    read_peer,
-    self_signed,
-    server_names,
-)
+from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
+from nc.pki.certificates import NODE_ORGANIZATION, AuthorityKind
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.identity import read_peer
+from nc.pki.names import server_names
 
 NOW = datetime.now(UTC)  # OpenSSL checks against the real clock
 NAMES = server_names(["nc.example.com"], "10.1.1.1")

@@ -5,8 +5,8 @@ import asyncio
 from eventlog import MemoryLog
 from nc.domain.errors import BootstrapTokenUnknown, IdTaken
 from nc.domain.nodes import ExpireNodes, Unregister
-from nc.replica.batch import MAX_BATCH_COMMANDS
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import MAX_BATCH_COMMANDS, Origin
+from nc.replica.replica import Replica
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,

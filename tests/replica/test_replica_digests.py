@@ -14,8 +14,8 @@ from nc.domain.replicas import RecordDigest
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.replica.digests import Digests
-from nc.replica.errors import NotLeading
-from nc.replica.replica import DiskFull, Replica
+from nc.replica.errors import DiskFull, NotLeading
+from nc.replica.replica import Replica
 from tests.support.histories import NOW_MS, connect, disconnect, register
 from tests.support.replica_bench import (
     ORIGIN,

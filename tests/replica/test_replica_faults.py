@@ -23,7 +23,9 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.replica.appends import LocalLog
-from nc.replica.replica import DiskFull, Origin, Replica, Unwritable, WriteRefused
+from nc.replica.batch import Origin
+from nc.replica.errors import DiskFull, Unwritable, WriteRefused
+from nc.replica.replica import Replica
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,

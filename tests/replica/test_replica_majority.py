@@ -19,8 +19,8 @@ from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.replica.appends import LocalLog
 from nc.replica.batch import Origin, decide_batch
-from nc.replica.errors import LeaderLost, NoMajority, NotLeading, OutcomeOpen, Replaced
-from nc.replica.replica import Replica, Unwritable
+from nc.replica.errors import LeaderLost, NoMajority, NotLeading, OutcomeOpen, Replaced, Unwritable
+from nc.replica.replica import Replica
 from nc.replica.shared import SharedReplica
 from tests.support.hesitant_log import HesitantLog
 from tests.support.histories import NOW_MS, register

@@ -16,7 +16,8 @@ from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from tests.support.histories import CLOSED, NOW_MS, address_of, connect, register
 from tests.support.replica_bench import (
     ORIGIN,

@@ -14,8 +14,9 @@ from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
 from nc.replica.appends import LocalLog
+from nc.replica.errors import DiskFull, Unwritable
 from nc.replica.replay import replay
-from nc.replica.replica import DiskFull, Replica, Unwritable
+from nc.replica.replica import Replica
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,

@@ -15,7 +15,8 @@ from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED
 from nc.rpc.controller import Controller

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.queue import own_time, server, stalls
+from nc.rpc.queue import messages, own_time, server
 from nc.rpc.queue.call import RESOURCE_EXHAUSTED, Refusal, ServerCall
 from nc.rpc.queue.deadlines import Deadlines
 from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.messages import Stalls
 from nc.rpc.queue.own_time import OwnTime, cpu_waits_ns
-from nc.rpc.queue.stalls import Stalls
 from tests.fuzz.raw_http2 import headers
 from tests.rpc.test_queue_bodies import by_metadata
 from tests.support.queue_server import PATIENCE_S, UNARY, connected, serving, unary
@@ -78,7 +78,7 @@ BURST = 60
 
 async def test_a_burst_at_a_slow_server_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """However late it takes the messages, and however few of them: they came in time."""
-    monkeypatch.setattr(stalls, "_COUNTED_NS", 90_000_000)
+    monkeypatch.setattr(messages, "_COUNTED_NS", 90_000_000)
     monkeypatch.setattr(own_time, "_LOOK_NS", 50_000_000)
     monkeypatch.setattr(server, "_SWEEP_EVENTS", 4)
 

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from nc.domain import errors, operator_errors, replica_errors
-from nc.replica.replica import Overloaded, Stopping, Unwritable
+from nc.replica.errors import Overloaded, Stopping, Unwritable
 from nc.rpc.answers import STATUSES as STATUS_OF
 from nc.rpc.answers import Answer, Status, answer_to, status_to
 from nc.rpc.node.errors import CredentialRefused

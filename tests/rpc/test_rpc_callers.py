@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.pki import read_peer
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
+from nc.pki.identity import read_peer
 from nc.rpc.callers import (
     ANONYMOUS,
     INTERNAL,

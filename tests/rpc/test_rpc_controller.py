@@ -8,7 +8,9 @@ from nc.domain import errors
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
+from nc.replica.batch import Origin
+from nc.replica.errors import Overloaded, Unwritable
+from nc.replica.replica import Replica
 from nc.rpc.methods import methods_of
 from tests.rpc.controller_bench import CALL, MINUTE_MS, Bench, run
 

@@ -24,7 +24,7 @@ from nc.pki.certificates import (
     VIEWER_ORGANIZATION,
     AuthorityKind,
 )
-from nc.replica.replica import Overloaded, Unwritable
+from nc.replica.errors import Overloaded, Unwritable
 from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Transport
 from nc.rpc.methods import Method

@@ -16,11 +16,12 @@ from nc.agent.certificates import node_tls
 from nc.agent.connecting import connect
 from nc.agent.connection import Target
 from nc.agent.link_errors import LinkEnded
+from nc.certificate_files import FolderPaths
 from nc.client.channel import BOOTSTRAP_PORT, Channel
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
-from nc.pki import ADMIN_ORGANIZATION, NODE_ORGANIZATION, FolderPaths
+from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
 from nc.pki.errors import NotAnAuthority
 from tests.support.company_ca import Ca, ca_folder, make_ca
 from tests.support.whole_server import LOOPBACK, Lines, WholeServer, running

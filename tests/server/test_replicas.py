@@ -21,7 +21,7 @@ from nc.metrics.families import replica_role
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.admin.v1.nodes_pb2 import TakeBackRequest
-from nc.pki import NODE_ORGANIZATION
+from nc.pki.certificates import NODE_ORGANIZATION
 from nc.replica.peers import Peer
 from tests.support.link_client import Identity, NoUpgrade
 from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster

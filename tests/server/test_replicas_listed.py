@@ -5,7 +5,7 @@ from pathlib import Path
 from nc.domain.leadership import LoseReplica
 from nc.domain.replicas import StartReplica
 from nc.pb.admin.v1 import replicas_pb2 as pb
-from nc.replica.replica import Origin
+from nc.replica.batch import Origin
 from tests.support.operators import operator
 from tests.support.whole_server import running
 

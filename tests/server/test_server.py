@@ -16,7 +16,7 @@ from nc.domain.codec.records import events_in
 from nc.domain.events import pb as pb_events
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.server import own_changes
 from nc.server.installation import Tuning
 from tests.support.link_cluster import cluster

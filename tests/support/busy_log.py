@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from random import Random
 
+from nc.domain.codec.records import Recorded
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, pb
 from nc.domain.fsm import ConnectionState
@@ -12,7 +13,6 @@ from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.history.events import Recorded
 from nc.replica.batch import Origin, decide_batch
 from tests.support.histories import MINUTE_MS, NOW_MS
 

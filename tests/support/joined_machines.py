@@ -10,12 +10,12 @@ from google.protobuf.message import Message
 
 from eventlog import LogReader
 from nc.agent.state import StateFolder
+from nc.certificate_files import FolderPaths
 from nc.client.channel import Channel
 from nc.client.tls import ClientTls
 from nc.domain.codec.records import events_in
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.pki import FolderPaths
 from tests.support.agent_process import AgentProcess
 from tests.support.server_process import ServerProcess
 

@@ -23,8 +23,9 @@ from nc.hub.ports import PeerPort, SwitchPort
 from nc.hub.switch import Switch
 from nc.net.wire import PLAIN_VNET_HEADER, Frame, packets
 from nc.replica.appends import LocalLog
+from nc.replica.batch import Origin
 from nc.replica.peers import Peer, Peers
-from nc.replica.replica import Origin, Replica
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, SystemSecrets, TokenIds
 from nc.server.tasks import follow_log

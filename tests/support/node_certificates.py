@@ -4,14 +4,10 @@ import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nc.pki import (
-    NODE_ORGANIZATION,
-    AuthorityKind,
-    FolderPaths,
-    PkiFolder,
-    open_folder,
-    server_names,
-)
+from nc.certificate_files import FolderPaths
+from nc.pki.certificates import NODE_ORGANIZATION, AuthorityKind
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.names import server_names
 
 _SERIALS = itertools.count(1000)
 

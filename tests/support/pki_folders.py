@@ -7,7 +7,8 @@ from pathlib import Path
 from cryptography import x509
 
 from nc.files import OsFiles
-from nc.pki import AuthorityKind, PkiFolder, open_folder
+from nc.pki.certificates import AuthorityKind
+from nc.pki.folder import PkiFolder, open_folder
 from nc.pki.pem import load_certificates
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)

@@ -25,7 +25,7 @@ from nc.net.redirect import Redirect
 from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
-from nc.pki import ca_cert_hash
+from nc.pki.certificates import ca_cert_hash
 from nc.secrets import SystemSecrets
 from tests.support.whole_server import LOOPBACK, Lines, WholeServer, until
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import eventlog
 from eventlog import LogReader
+from nc.domain.codec.records import Recorded, events_of
 from nc.domain.state import State
-from nc.history.events import Recorded, events_of
 from nc.replica.appends import in_thread
 from nc.replica.replay import replay
 from nc.replica.snapshots import Snapshots

@@ -16,7 +16,9 @@ from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
 from nc.replica.appends import LocalLog
-from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.queue import MAX_WAITING_COMMANDS
+from nc.replica.replica import Replica
 from nc.testing.virtual_time import VirtualLoop
 from tests.support.histories import NOW_MS
 

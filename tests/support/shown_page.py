@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
+from nc.domain.codec.records import Recorded
 from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.text import moment
 from tests.support.chromium import Tab
 

@@ -14,11 +14,12 @@ from eventlog.segments import segment_name
 from eventlog.slices import Slice, encode_segment, encode_start
 from eventlog.snapshots import snapshot_name
 from eventlog.testing import NoSyncDisk
+from nc.domain.codec.records import Recorded
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, ReplicaStarted
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
-from nc.history.events import Recorded, history
+from nc.history.events import history
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids, networks
 from tests.support.written_log import leave_snapshot

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from nc.cli.log.player import LogPlayer, PlayerSource
 from nc.cli.log.player_nodes import NodeTable
-from nc.history.events import Recorded
+from nc.domain.codec.records import Recorded
 from nc.history.player import AS_FAST_AS_IT_GOES, Player, recording_of
 from tests.support.replica_bench import ManualClock
 

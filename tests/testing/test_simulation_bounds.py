@@ -12,11 +12,10 @@ from nc.testing.simulation.actions import Call, Plan
 from nc.testing.simulation.data import Data
 from nc.testing.simulation.log_view import LogView
 from nc.testing.simulation.loop import SimulatedLoop
-from nc.testing.simulation.messages import Message, next_record
 from nc.testing.simulation.outages import KillServer
 from nc.testing.simulation.playing import play
 from nc.testing.simulation.quarrels import LOG, Cut
-from nc.testing.simulation.shared_log import SharedLog, Trouble
+from nc.testing.simulation.shared_log import Message, SharedLog, Trouble, next_record
 
 CLOCK = SystemClock()
 MESSAGES = 100

@@ -8,7 +8,7 @@ import typer
 
 from nc.certificate_files import FolderPaths
 from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import Output, OutputOption, PlaintextOption
 from nc.cli.server_address import ServerAddress
 from nc.client.contexts import Context
 from nc.contract import LARGEST_UINT32, LARGEST_UINT64
@@ -60,9 +60,7 @@ def check(
             f"is on this machine. Default: {default_data_dir()}",
         ),
     ] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
-    ] = False,
+    plaintext: PlaintextOption = False,
     bootport: Annotated[
         int | None,
         typer.Option(

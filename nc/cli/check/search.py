@@ -18,13 +18,7 @@ from nc.cli.ncadm.certificates import admin_tls
 from nc.cli.options import Output
 from nc.client.contexts import Context
 from nc.clock import SystemClock
-from nc.testing import (
-    InProcess,
-    LawBroken,
-    Remote,
-    ServerProcess,
-    Target,
-)
+from nc.testing import InProcess, LawBroken, Remote, ServerProcess, Target
 from nc.testing.search import Report, Trials, search
 from nc.testing.simulation import Chronicle, Simulation, keep_log, seq_of
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nc.agent.program import (
     Invitation,
+    LinkEnded,
     NodeIdentity,
     NodeLink,
     StateFolder,
@@ -24,13 +25,13 @@ from nc.agent.program import (
     open_link,
 )
 from nc.cli import signals
-from nc.cli.demo.traffic import exchange
 from nc.cli.event_loop import report_stray
 from nc.client.client import AsyncClient
 from nc.client.contexts import Context
 from nc.client.types import IssuedToken
 from nc.clock import SystemClock
 from nc.console.serving import LOOPBACK, console
+from nc.net import ipv4
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
 from nc.server.server import Server
@@ -202,3 +203,31 @@ class _Story:
 
     async def _pause(self, times: int = 1) -> None:
         await asyncio.sleep(times * self._pause_s)
+
+
+_EVERY_S: Final = 0.25
+
+
+async def exchange(links: Mapping[str, NodeLink]) -> None:
+    """Send packets over all links that are there at the time, until this is cancelled."""
+    while True:
+        there = list(links.values())
+        for link in there:
+            for other in there:
+                if other is not link:
+                    with contextlib.suppress(LinkEnded):
+                        await link.send(_packet(link, other))
+        await asyncio.sleep(_EVERY_S)
+        for link in there:
+            await _take_all(link)
+
+
+def _packet(source: NodeLink, target: NodeLink) -> bytes:
+    return ipv4.build_packet(source.interface.ip, target.interface.ip, b"are you there?")
+
+
+async def _take_all(link: NodeLink) -> None:
+    with contextlib.suppress(LinkEnded, TimeoutError):
+        while True:
+            async with asyncio.timeout(0):
+                await link.receive()

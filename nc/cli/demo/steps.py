@@ -16,11 +16,11 @@ from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.pki import read_peer
+from nc.pki.identity import read_peer
 from nc.server.installation import Installation
 from nc.server.server import Server
 

@@ -47,10 +47,7 @@ class LogCommands(LazyGroup):
             "Explain how a node, an address or a token came to its state, and by whom.",
             "nc.cli.log.why:why",
         ),
-        "export": (
-            "Write the log, or a part of it, into one file.",
-            "nc.cli.log.export:export",
-        ),
+        "export": ("Write the log, or a part of it, into one file.", "nc.cli.log.export:export"),
         "move": (
             "Move the log from a folder to a stream of NATS JetStream, or back.",
             "nc.cli.log.move:move",
@@ -61,11 +58,7 @@ class LogCommands(LazyGroup):
         ),
     }
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, args)
-        if name in ("at", "diff"):
-            command.context_settings = MOMENT_SETTINGS
-        return name, command, rest
+    settings: ClassVar = {"at": MOMENT_SETTINGS, "diff": MOMENT_SETTINGS}
 
     def invoke(self, ctx: Any) -> Any:
         from eventlog.errors import LogDamaged, LogMissing

@@ -6,7 +6,7 @@ from nc.domain.events import pb
 from nc.domain.profile import LabelPairs
 from nc.domain.state import State
 from nc.history.diff import Difference
-from nc.text import moment
+from nc.text import expiry_text
 
 
 def sentences(found: Difference, before: State, after: State) -> Iterable[str]:
@@ -33,8 +33,9 @@ def _of_nodes(found: Difference, before: State, after: State) -> Iterable[str]:
     for node_id, times in found.flapped.items():
         often = "once" if times == 1 else f"{times} times"
         yield f"{node(node_id)} flapped: it lost its link and was CONNECTED again, {often}"
-    for node_id, (until_ms, now_until_ms) in found.expiries.items():
-        yield f"{node(node_id)} expires {_at(now_until_ms)} instead of {_at(until_ms)}"
+    for node_id, until_ms in found.expiries.items():
+        old, new = map(expiry_text, until_ms)
+        yield f"{node(node_id)} expires {new} instead of {old}"
     for node_id, (old, new) in found.renamed.items():
         yield f"node {node_id} is called {new or 'nothing'} instead of {old or 'nothing'}"
     yield from _of_labels(found, node)
@@ -71,10 +72,6 @@ def _of_administrators(found: Difference, after: State) -> Iterable[str]:
         yield f"{certificate(serial)} was added"
     for serial in found.administrators_revoked:
         yield f"{certificate(serial)} was revoked"
-
-
-def _at(expires_at_ms: int) -> str:
-    return moment(expires_at_ms) if expires_at_ms else "never"
 
 
 def _labels(labels: LabelPairs) -> str:

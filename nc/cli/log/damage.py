@@ -16,8 +16,6 @@ from nc.cli.log.source import is_unpacked
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.history.export.binary import ExportDamaged
 
-__all__ = ["damage_in", "explained"]
-
 
 def explained(error: LogDamaged | LogMissing) -> Exception:
     """The error to report instead, with what can be done about the damage."""

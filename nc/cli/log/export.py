@@ -1,8 +1,11 @@
 """`network-controller log export`: writes a log, or a slice of one, to one file."""
 
 import io
+import json
+import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -13,17 +16,17 @@ import typer
 from eventlog import LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.slices import Slice, slice_of
-from nc.cli.atomic_write import whole_file
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.export_summary import Exported, all_of, export_summary
 from nc.cli.log.filter_options import NO_OPTIONS, FilterOptions, takes_filter_options
 from nc.cli.log.query import names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
+from nc.domain.codec.records import events_of
 from nc.domain.state import State
+from nc.files import new_file
 from nc.history.as_of import states_at
-from nc.history.events import Point, events_of, history
+from nc.history.events import Point, history
 from nc.history.export.binary import write_archive
 from nc.history.export.html import write_page
 from nc.history.export.jsonl import json_lines
@@ -31,6 +34,44 @@ from nc.history.filters import Filter
 from nc.history.fold import EMPTY_STATE
 from nc.history.redact.redaction import Redaction, plan_of
 from nc.secrets import SystemSecrets
+
+
+class Exported(NamedTuple):
+    """The events in a file: how many, the first and the last; 0: there is none."""
+
+    events: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+
+    def __str__(self) -> str:
+        if not self.events:
+            return "no events"
+        if self.first_seq == self.last_seq:
+            return f"event {self.first_seq}"
+        span = f"events {self.first_seq} to {self.last_seq}"
+        is_all = self.events == self.last_seq - self.first_seq + 1
+        return span if is_all else f"{self.events} of {span}"
+
+
+def all_of(piece: Slice) -> Exported:
+    events = piece.last_seq - piece.after
+    return Exported(events, piece.after + 1, piece.last_seq) if events else Exported()
+
+
+def export_summary(out: Path, kind: str, exported: Exported, output: Output) -> str:
+    size_bytes = out.stat().st_size
+    if output is Output.TEXT:
+        return f"wrote {out}: {size_bytes:,} bytes, {exported}"
+    wrote = {
+        "file": str(out),
+        "format": kind,
+        "size_bytes": size_bytes,
+        "events": exported.events,
+        "first_seq": exported.first_seq or None,
+        "last_seq": exported.last_seq or None,
+    }
+    return json.dumps(wrote)
+
 
 _STDOUT: Final = Path("-")
 _NEW_EPOCH: Final = 1
@@ -221,3 +262,29 @@ def _write_binary(exported: _Chosen, out: BinaryIO) -> Exported:
     everything = chain([] if first is None else [first], records)
     write_archive(out, header, everything, exported.shown_base)
     return all_of(piece)
+
+
+@contextmanager
+def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
+    """Write a new file, readable by its owner only, that gets its name once it is complete.
+
+    Args:
+        path: where it goes.
+        replace: also if there is a file; a device or a link is never replaced.
+
+    Raises:
+        OperationFailed: there is one, or it cannot be written; nothing is left behind.
+    """
+    with suppress(OSError):  # missing or not accessible: opening it reports that
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OperationFailed(
+                f"{path} is there, and is no regular file: name another, or --out - for the "
+                "standard output"
+            )
+        if not replace:
+            raise OperationFailed(f"{path} is there already: name another file, or give --force")
+    try:
+        with new_file(path) as file:
+            yield file
+    except OSError as error:
+        raise OperationFailed(f"{path} cannot be written: {error.strerror}") from error

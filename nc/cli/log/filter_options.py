@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple, get_type_hints
 from nc.cli.log.query import (
     ActorOption,
     AddressOption,
-    FromOption,
     KindsOption,
     Names,
     NodeOption,
     ToOption,
     filter_named,
 )
+from nc.cli.options import FromOption
 from nc.history.filters import Filter
 
 _PARAMETER: Final = "options"

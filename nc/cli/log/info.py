@@ -9,7 +9,7 @@ import typer
 from eventlog import LogReader
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.history.fields import kind_of
 from nc.text import iso_time
 

@@ -29,8 +29,6 @@ from nc.history.events import Point, Progress, field_of
 from nc.history.player import Player, stops_with
 from nc.text import printable
 
-__all__ = ["LogPlayer", "PlayerSource"]
-
 # How often the screen is brought up to date while it plays.
 _TICK_S: Final = 0.05
 

@@ -1,6 +1,6 @@
 """What the player asks, and its help: each over the screen, until Escape."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar, Final, TypeVar
 
 from rich.text import Text
@@ -72,12 +72,11 @@ class Help(ModalScreen[None]):
         Binding("escape,question_mark,q,space,enter", "dismiss", "back")
     ]
 
-    def __init__(self, title: str, keys: Sequence[tuple[str, str]] = HELP) -> None:
+    def __init__(self, title: str) -> None:
         super().__init__()
         self._title = title
-        self._keys = keys
 
     def compose(self) -> ComposeResult:
-        lines = [Text.assemble((f"{key:>12}  ", "bold"), does) for key, does in self._keys]
+        lines = [Text.assemble((f"{key:>12}  ", "bold"), does) for key, does in HELP]
         with Vertical(id="help"):
             yield Static(Text("\n").join([Text(printable(self._title)), Text(""), *lines]))

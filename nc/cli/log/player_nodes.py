@@ -17,7 +17,7 @@ from textual.strip import Strip
 from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
 from nc.history.timelines import status_of
-from nc.text import moment, printable
+from nc.text import expiry_text, printable
 
 STATE_STYLES: Final = {
     ConnectionState.CONNECTED: Style.parse("green"),
@@ -111,7 +111,7 @@ class NodeTable(ScrollView, can_focus=False):
         if status is None:
             gone = ((mark, _PLAIN), ("", _PLAIN), (node_id, id_style), ("none", _PLAIN))
             return list(map(_cell, gone, widths))
-        expires = moment(status.expires_at_ms) if status.expires_at_ms else "never"
+        expires = expiry_text(status.expires_at_ms)
 
         def changed(field: str) -> Style:
             is_same = getattr(was, field, _NOTHING.get(field)) == getattr(status, field)

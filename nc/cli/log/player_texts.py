@@ -11,10 +11,10 @@ from rich.text import Text
 
 from nc.cli.log.player_nodes import STATE_STYLES
 from nc.cli.log.render import KIND_STYLES, line_parts
+from nc.domain.codec.records import Recorded
 from nc.domain.fsm import ConnectionState
 from nc.domain.map_items import items_of
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.fields import field_texts, kind_of
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
 from nc.text import printable, time_text

@@ -15,9 +15,8 @@ import typer
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.source import progress_to
-from nc.cli.time_args import parse_point
+from nc.cli.time_args import point_named
 from nc.cli.token_args import secret_text
-from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.history.events import Ids, Point, history, ids_in
 from nc.history.fields import KIND_NAMES
@@ -43,12 +42,6 @@ ActorOption = Annotated[
 ]
 KindsOption = Annotated[
     list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
-]
-FromOption = Annotated[
-    str | None,
-    typer.Option(
-        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, 15:00, -2h, or now."
-    ),
 ]
 ToOption = Annotated[
     str | None, typer.Option("--to", metavar="SEQ|TIME", help="The last event, which is included.")
@@ -205,14 +198,6 @@ def address_named(text: str) -> str:
         return str(IPv4Address(unwrapped(text).partition("/")[0]))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no IPv4 address") from None
-
-
-def point_named(text: str, option: str = "") -> Point:
-    """A place in the log; an error about it begins with the option's name."""
-    try:
-        return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
-    except ValueError as error:
-        raise typer.BadParameter(f"{option}{error}") from None
 
 
 def _kinds_named(texts: Iterable[str]) -> frozenset[str]:

@@ -8,11 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from nc.history.events import Recorded
+from nc.domain.codec.records import Recorded
 from nc.history.fields import KIND_NAMES, field_texts, kind_of
 from nc.text import printable, time_text
-
-__all__ = ["KIND_STYLES", "line_parts", "text_format"]
 
 # By kind, in rich's words.
 KIND_STYLES: Final = {

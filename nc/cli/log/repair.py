@@ -23,12 +23,14 @@ from nc.cli.stream_address import stream_address, stream_in
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
-from nc.domain.repairs import RecordRepair
+from nc.domain.replicas import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.salvage import LostEvents, lost_events
 from nc.permissions import folder_warnings
 from nc.replica.appends import LocalLog
-from nc.replica.replica import Origin, Replica, Unwritable, WriteRefused
+from nc.replica.batch import Origin
+from nc.replica.errors import Unwritable, WriteRefused
+from nc.replica.replica import Replica
 from nc.secrets import RequestIds, SystemSecrets
 from nc.text import printable
 

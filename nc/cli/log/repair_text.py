@@ -4,11 +4,9 @@ from collections import Counter
 from typing import Any, Final
 
 from eventlog.repair import Diagnosis, EventRange, RemoveFile, RepairPlan, Step, WriteSegment
-from nc.history.events import Recorded
+from nc.domain.codec.records import Recorded
 from nc.history.fields import kind_of
 from nc.history.salvage import LostEvents
-
-__all__ = ["described", "fields", "place", "unreadable", "verdict"]
 
 _UNDONE: Final = (
     "so          nodes that were registered in them must join again, and nodes that were "

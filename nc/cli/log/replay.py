@@ -12,20 +12,14 @@ import typer
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.extras import require_extra
-from nc.cli.log.query import (
-    FromOption,
-    Naming,
-    NodeOption,
-    ToOption,
-    filter_named,
-    names_in,
-)
+from nc.cli.log.query import Naming, NodeOption, ToOption, filter_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import FromOption, Output, OutputOption
 from nc.clock import SystemClock
+from nc.domain.codec.records import Recorded
 from nc.domain.state import State
 from nc.history.as_of import base_of
-from nc.history.events import Point, Progress, Recorded, history
+from nc.history.events import Point, Progress, history
 from nc.history.filters import Filter
 from nc.history.fold import EMPTY_STATE, state_at
 from nc.history.player import AS_FAST_AS_IT_GOES, Player, Recording, recording_of

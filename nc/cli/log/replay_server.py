@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.query import reference
+from nc.cli.ncadm.events import recorded
+from nc.cli.options import value_of
 from nc.cli.server_address import ServerAddress, read_host
-from nc.domain.events import Entry
-from nc.history.events import Progress, Recorded
+from nc.domain.codec.records import Recorded
+from nc.history.events import Progress
 from nc.secrets import is_id
 
 # How often the progress of reading is reported.
@@ -22,7 +22,6 @@ _PROGRESS_EVENTS: Final = 1000
 if TYPE_CHECKING:  # imported for a server only, so that a folder needs no gRPC
     from nc.client.blocking import Client
     from nc.client.contexts import Context
-    from nc.client.reports import LoggedEvent
 
 
 def place_of(context: str | None, server: str | None, data_dir: Path | None) -> "Context":
@@ -47,10 +46,8 @@ def place_of(context: str | None, server: str | None, data_dir: Path | None) -> 
         return found
     with contextlib.suppress(ValueError):
         return replace(found, host=read_host(server))
-    try:
+    with value_of("--server"):
         address = ServerAddress.parse(server)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--server") from None
     return replace(found, host=address.host, port=address.port)
 
 
@@ -103,19 +100,10 @@ class ServerLog:
         found: list[Recorded] = []
         with self._client() as client:
             for event in client.events.read(1):
-                entry = found[-1].entry if found else Entry()
-                if _entry_of(event) != entry:
-                    entry = _entry_of(event)
-                found.append(Recorded(event.seq, entry, event.event))
+                new = recorded(event)
+                if found and found[-1].entry == new.entry:
+                    new = new._replace(entry=found[-1].entry)  # kept once
+                found.append(new)
                 if not event.seq % _PROGRESS_EVENTS:
                     progress(event.seq)
         return found
-
-
-def _entry_of(event: "LoggedEvent") -> Entry:
-    return Entry(
-        recorded_at_ns=event.recorded_at_ns,
-        actor=event.actor,
-        method=event.method,
-        request_id=event.request_id,
-    )

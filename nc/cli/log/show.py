@@ -18,8 +18,9 @@ from nc.cli.options import Output, OutputOption
 from nc.cli.stream_address import stream_in
 from nc.clock import SystemClock
 from nc.contract import LARGEST_UINT64
+from nc.domain.codec.records import Recorded, events_of
 from nc.history.as_of import BaseMissing, nearest
-from nc.history.events import Point, Recorded, events_of, history
+from nc.history.events import Point, history
 from nc.history.fields import json_line
 from nc.history.filters import Filter
 from nc.history.fold import EMPTY_STATE

@@ -10,17 +10,17 @@ import typer
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.changes import sentences
-from nc.cli.log.query import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.moment_args import MOMENT_HELP, unless_help
 from nc.cli.options import Output, OutputOption
+from nc.cli.time_args import point_named
 from nc.clock import SystemClock
 from nc.domain.names import shown_name
 from nc.history.as_of import StateAt, states_at
 from nc.history.diff import differences
 from nc.history.events import Point, history
 from nc.history.state_fields import state_fields
-from nc.text import iso_time, moment, printable
+from nc.text import expiry_text, iso_time, moment, printable
 
 
 def at(
@@ -108,10 +108,6 @@ def diff(
         typer.echo(f"  {printable(line)}")
 
 
-def _at(expires_at_ms: int) -> str:
-    return moment(expires_at_ms) if expires_at_ms else "never"
-
-
 def _states(reader: LogReader, *points: Point) -> list[StateAt]:
     """The states at places of the log.
 
@@ -143,7 +139,7 @@ def _first_at_ns(reader: LogReader) -> int:
 
 def _ending(described: dict[str, Any]) -> str:
     expired = ", expired" if described["expired"] else ""
-    return _revocable(described, _at(described["expires_at_ms"]) + expired)
+    return _revocable(described, expiry_text(described["expires_at_ms"]) + expired)
 
 
 def _revocable(described: dict[str, Any], text: str) -> str:

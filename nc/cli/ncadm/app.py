@@ -1,7 +1,7 @@
 """The commands of `ncadm`, and the options before them that say where the server is."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -10,7 +10,7 @@ from nc.cli.moment_args import MOMENT_SETTINGS
 from nc.cli.ncadm.completion import complete_contexts
 from nc.cli.ncadm.connection import Connection
 from nc.cli.ncadm.where import options_of
-from nc.cli.options import AnyOutput, AnyOutputOption, version_option
+from nc.cli.options import AnyOutput, AnyOutputOption, PlaintextOption, version_option
 from nc.cli.server_address import DEFAULT_IP
 from nc.client.contexts import CONTEXT_VARIABLE
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
@@ -25,10 +25,7 @@ class Commands(LazyGroup):
             "List, show, rename, label and unregister nodes.",
             "nc.cli.ncadm.groups.nodes:app",
         ),
-        "tokens": (
-            "Issue, list and revoke bootstrap tokens.",
-            "nc.cli.ncadm.groups.tokens:app",
-        ),
+        "tokens": ("Issue, list and revoke bootstrap tokens.", "nc.cli.ncadm.groups.tokens:app"),
         "admins": (
             "Issue, list and revoke operators' certificates.",
             "nc.cli.ncadm.groups.admins:app",
@@ -37,34 +34,16 @@ class Commands(LazyGroup):
             "List, invite and remove servers that share the log.",
             "nc.cli.ncadm.groups.replicas:app",
         ),
-        "status": (
-            "Print how the server is, and what is degraded.",
-            "nc.cli.ncadm.status:status",
-        ),
+        "status": ("Print how the server is, and what is degraded.", "nc.cli.ncadm.status:status"),
         "links": (
             "Print the links of nodes, the other servers, and what was dropped.",
             "nc.cli.ncadm.status:links",
         ),
-        "events": (
-            "Print events, and follow new ones.",
-            "nc.cli.ncadm.events:events",
-        ),
-        "why": (
-            "Explain how a node came to its state.",
-            "nc.cli.ncadm.history:why",
-        ),
-        "at": (
-            "Print the state as it was at a moment.",
-            "nc.cli.ncadm.history:at",
-        ),
-        "diff": (
-            "Print what changed between two moments.",
-            "nc.cli.ncadm.history:diff",
-        ),
-        "console": (
-            "Show the server in your browser, live.",
-            "nc.cli.ncadm.console:console",
-        ),
+        "events": ("Print events, and follow new ones.", "nc.cli.ncadm.events:events"),
+        "why": ("Explain how a node came to its state.", "nc.cli.ncadm.history:why"),
+        "at": ("Print the state as it was at a moment.", "nc.cli.ncadm.history:at"),
+        "diff": ("Print what changed between two moments.", "nc.cli.ncadm.history:diff"),
+        "console": ("Show the server in your browser, live.", "nc.cli.ncadm.console:console"),
         "contexts": (
             "Keep addresses of servers, each by a name.",
             "nc.cli.ncadm.groups.contexts:app",
@@ -85,10 +64,7 @@ class Commands(LazyGroup):
             "Print the overlay address that a node holds.",
             "nc.cli.ncadm.nodes:get_registed_ip",
         ),
-        "unregister": (
-            "Remove a node for good.",
-            "nc.cli.ncadm.nodes:unregister",
-        ),
+        "unregister": ("Remove a node for good.", "nc.cli.ncadm.nodes:unregister"),
         "take-back": (
             "Register nodes again that an older log does not know.",
             "nc.cli.ncadm.nodes:take_back",
@@ -97,17 +73,10 @@ class Commands(LazyGroup):
             "Ask whether the server can do its work.",
             "nc.cli.ncadm.server:check_health",
         ),
-        "set-expiry": (
-            "Set when nodes' tokens expire.",
-            "nc.cli.ncadm.nodes:set_expiry",
-        ),
+        "set-expiry": ("Set when nodes' tokens expire.", "nc.cli.ncadm.nodes:set_expiry"),
     }
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, command, rest = super().resolve_command(ctx, args)
-        if name in ("at", "diff"):
-            command.context_settings = MOMENT_SETTINGS
-        return name, command, rest
+    settings: ClassVar = {"at": MOMENT_SETTINGS, "diff": MOMENT_SETTINGS}
 
 
 app = typer.Typer(
@@ -154,9 +123,7 @@ def ncadm(
             help="One of your contexts. Default: the one chosen with ncadm contexts use",
         ),
     ] = None,
-    plaintext: Annotated[
-        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
-    ] = False,
+    plaintext: PlaintextOption = False,
     output: AnyOutputOption = AnyOutput.TEXT,
     version: bool = version_option("ncadm"),
 ) -> None:

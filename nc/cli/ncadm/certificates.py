@@ -21,7 +21,6 @@ def read_trusted(path: Path) -> bytes:
 
 
 def read_pair(key: Path, certificate: Path) -> tuple[bytes, bytes]:
-    """The administrator's key and certificate."""
     try:
         return pem_files.read_pair(key, certificate)
     except UnusableFile as error:

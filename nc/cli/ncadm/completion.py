@@ -28,7 +28,6 @@ def complete_contexts(incomplete: str) -> list[str]:
 
 
 def complete_kinds(incomplete: str) -> list[str]:
-    """The kinds of events."""
     from nc.history.fields import KIND_NAMES
 
     return [name for name in KIND_NAMES.values() if name.startswith(incomplete)]
@@ -45,12 +44,10 @@ def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_tokens(ctx: typer.Context) -> list[str]:
-    """The ids of bootstrap tokens."""
     return _asked(ctx, lambda client: (token.id for token in client.tokens.list()))
 
 
 def complete_admins(ctx: typer.Context) -> list[str]:
-    """The names of administrators."""
     return _asked(ctx, lambda client: (each.name for each in client.administrators.list()))
 
 

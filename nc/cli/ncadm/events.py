@@ -16,11 +16,11 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_kinds, complete_nodes
 from nc.cli.ncadm.references import references
 from nc.cli.ncadm.session import client_of
-from nc.cli.options import Document, DocumentOption
-from nc.cli.time_args import parse_point
-from nc.clock import SystemClock
+from nc.cli.options import Document, DocumentOption, FromOption
+from nc.cli.time_args import point_named
 from nc.contract import LARGEST_UINT32
-from nc.history.events import Point, Recorded
+from nc.domain.codec.records import Recorded
+from nc.history.events import Point
 from nc.history.fields import KIND_NAMES, json_fields
 from nc.pb import events_pb2
 from nc.secrets import is_id
@@ -47,14 +47,7 @@ def events(
             help="Only the newest N. Default: 50; with --from: all from there on.",
         ),
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="SEQ|TIME",
-            help="The first event: 2026-11-20T15:00, 15:00, -2h, or now.",
-        ),
-    ] = None,
+    start: FromOption = None,
     end: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="Only events until then.")
     ] = None,
@@ -87,7 +80,8 @@ def events(
 
     Example: ncadm events --follow --type StateChanged --node pi-3
     """
-    since, until = _point("--from", start), _point("--to", end)
+    since = Point() if start is None else point_named(start, "--from ")
+    until = Point() if end is None else point_named(end, "--to ")
     if until.seq is not None:
         raise typer.BadParameter("it takes a time", param_hint="--to")
     if follow and end is not None:
@@ -186,17 +180,6 @@ def _kind(text: str) -> str:
         raise typer.BadParameter(
             f"--type {text!r} is no kind of event: use {', '.join(KIND_NAMES.values())}"
         ) from None
-
-
-def _point(option: str, text: str | None) -> Point:
-    try:
-        return Point() if text is None else parse_point(text, _now_s())
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} {error}") from None
-
-
-def _now_s() -> int:
-    return SystemClock().now_ns() // 1_000_000_000
 
 
 def _moment(point: Point) -> datetime | None:

@@ -15,9 +15,8 @@ from nc.cli.ncadm.references import reference
 from nc.cli.ncadm.render import Column
 from nc.cli.ncadm.session import client_of
 from nc.cli.options import Document, DocumentOption
-from nc.cli.time_args import parse_point
+from nc.cli.time_args import point_named
 from nc.client.types import NodeState
-from nc.clock import SystemClock
 from nc.text import expiry_text, printable, time_text
 
 if TYPE_CHECKING:
@@ -29,10 +28,7 @@ MomentArgument = Annotated[
 
 
 def _moment(text: str) -> int | datetime | None:
-    try:
-        point = parse_point(text, SystemClock().now_ns() // 1_000_000_000)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    point = point_named(text)
     if point.seq is not None or point.at_ns is None:
         return point.seq
     return datetime.fromtimestamp(point.at_ns / 1e9, UTC)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nc.cli.ncadm.connection import Connection, accepted
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import Output, OutputOption, value_of
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
@@ -146,10 +146,8 @@ def set_expiry(
     Example: ncadm set-expiry --node-token T --at +30d
     """
     connection = Connection.of(context, output)
-    try:
+    with value_of("--at"):
         expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(str(error), param_hint="--at") from error
     if not 0 <= expires_at_s <= LARGEST_EXPIRY_S:
         raise typer.BadParameter(
             f"between 1970 and {moment(LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"

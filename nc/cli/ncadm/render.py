@@ -101,7 +101,6 @@ def table(columns: Sequence[Column[T]], items: Iterable[T], width: int | None = 
 
 
 def _that_fit(columns: Sequence[Column[T]], widths: Sequence[int], width: int | None) -> list[int]:
-    """The numbers of the columns that are shown."""
     shown = list(range(len(columns)))
     while width is not None and sum(widths[n] + 2 for n in shown) - 2 > width:
         least = max(shown, key=lambda n: (columns[n].rank, n))

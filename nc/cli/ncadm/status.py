@@ -1,7 +1,7 @@
 """`ncadm status` and `ncadm links`: how the server is, and what goes over its links."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -9,16 +9,12 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.groups.replicas import state_of
 from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
-from nc.cli.options import Document, DocumentOption
+from nc.cli.options import Document, DocumentOption, WatchOption
 from nc.client.reports import CertificateStatus, ServerStatus
 from nc.client.types import Link, NodeLink, PeerServer, Replica
 
 if TYPE_CHECKING:
     from nc.client.blocking import Client
-
-WatchOption = Annotated[
-    bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
-]
 
 
 def status(

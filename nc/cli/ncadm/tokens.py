@@ -8,7 +8,7 @@ import typer
 
 from nc.cli.ncadm.connection import Connection, accepted
 from nc.cli.ncadm.folders import prepared, write_set
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import Output, OutputOption, value_of
 from nc.cli.pasted import read_join_line
 from nc.cli.server_address import ServerAddress
 from nc.cli.streams import require_stdout
@@ -61,10 +61,8 @@ def create_bootstrap_token(
 
 
 def _minutes(life: str) -> int:
-    try:
+    with value_of("--life"):
         minutes = parse_life(life)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--life") from None
     if not -(2**31) <= minutes < 2**31:
         raise typer.BadParameter(
             "a number of minutes, at most ten years of them", param_hint="--life"
@@ -76,7 +74,7 @@ def _ca_cert_hash(connection: Connection) -> str:
     """The hash by which a joining machine recognises the server's CA; "" in plain text."""
     if not (pem := connection.trusted()):
         return ""
-    from nc.pki import ca_cert_hash
+    from nc.pki.certificates import ca_cert_hash
 
     return ca_cert_hash(pem)
 

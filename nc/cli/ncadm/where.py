@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from nc.cli.options import value_of
 from nc.cli.server_address import read_host
 
 if TYPE_CHECKING:  # imported when a call is made, so that --help does not need it
@@ -74,7 +75,5 @@ def options_of(context: typer.Context) -> Options:
         options = options._replace(context=None)
     if options.ip is None:
         return options
-    try:
+    with value_of("--ip"):
         return options._replace(ip=read_host(options.ip))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ip") from None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from nc.client.arguments import checked
-from nc.client.calls import Calls
+from nc.client.calls import Area
 from nc.client.convert import convert, number_of, whole_seconds
 from nc.client.types import Administrator, IssuedAdministrator, Role, RoleText
 from nc.pb.admin.v1 import administrators_pb2
@@ -12,10 +12,7 @@ from nc.pb.admin.v1 import administrators_pb2
 _ROLES: Final = administrators_pb2.DESCRIPTOR.enum_types_by_name["Role"]
 
 
-class Administrators:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Administrators(Area):
     @checked
     async def issue(
         self,

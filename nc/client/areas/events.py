@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 from nc.client.arguments import checked
-from nc.client.calls import LOG, Calls, Items
+from nc.client.calls import LOG, Area, Items
 from nc.client.convert import convert, ms_of, uint32, uint64
 from nc.client.errors import Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable
 from nc.client.reports import LoggedEvent
@@ -47,10 +47,7 @@ def _message(given: EventFilter) -> events_pb2.EventFilter:
     )
 
 
-class Events:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Events(Area):
     @checked
     def read(
         self,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nc.client.areas.nodes import NodeFilter, filter_message
 from nc.client.arguments import checked
-from nc.client.calls import Calls
+from nc.client.calls import Area
 from nc.client.convert import convert, ms_of, time_of, uint64
 from nc.client.errors import DeadlineExceeded
 from nc.client.reports import Differences, Explanation, PastState
@@ -39,10 +39,7 @@ def _moment(name: str, moment: Moment) -> Any:
     return history_pb2.Moment(seq=uint64(name, moment))
 
 
-class History:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class History(Area):
     @checked
     async def at(self, moment: Moment = None, filter: NodeFilter | None = None) -> PastState:  # noqa: A002 - the word of the API
         """The state as of a moment, with all its nodes.

@@ -9,17 +9,9 @@ from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 from nc.client.arguments import checked
-from nc.client.calls import Calls, Items
+from nc.client.calls import Area, Items
 from nc.client.convert import convert, members_of, ms_of, number_of, uint32
-from nc.client.types import (
-    Node,
-    NodeOrder,
-    NodeState,
-    OrderText,
-    StateOfNode,
-    StateText,
-    TakenBack,
-)
+from nc.client.types import Node, NodeOrder, NodeState, OrderText, StateOfNode, StateText, TakenBack
 from nc.pb.admin.v1 import nodes_pb2
 
 PAGE_SIZE: Final = 1000
@@ -56,10 +48,7 @@ def filter_message(given: NodeFilter) -> nodes_pb2.NodeFilter:
     )
 
 
-class Nodes:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Nodes(Area):
     @checked
     def list(
         self,

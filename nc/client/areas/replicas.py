@@ -3,16 +3,13 @@
 from datetime import timedelta
 
 from nc.client.arguments import checked
-from nc.client.calls import Calls
+from nc.client.calls import Area
 from nc.client.convert import convert, whole_seconds
 from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation
 from nc.pb.admin.v1 import replicas_pb2
 
 
-class Replicas:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Replicas(Area):
     # `all` is the word of the API.
     @checked
     async def list(self, *, all: bool = False) -> tuple[Replica, ...]:  # noqa: A002

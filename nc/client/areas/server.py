@@ -3,7 +3,7 @@
 from typing import Final
 
 from nc.client.arguments import checked
-from nc.client.calls import Calls, Items
+from nc.client.calls import Area, Items
 from nc.client.convert import convert, uint32
 from nc.client.reports import ServerStatus
 from nc.client.types import NodeLink, PeerServer
@@ -12,10 +12,7 @@ from nc.pb.admin.v1 import status_pb2
 PAGE_SIZE: Final = 1000
 
 
-class Server:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Server(Area):
     @checked
     async def status(self) -> ServerStatus:
         answer = await self._calls.read("Server.Status", status_pb2.StatusRequest())

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from nc.client.arguments import checked
-from nc.client.calls import Calls, Items
+from nc.client.calls import Area, Items
 from nc.client.convert import convert, uint32, whole_seconds
 from nc.client.types import BootstrapToken, IssuedToken
 from nc.pb.admin.v1 import tokens_pb2
@@ -13,10 +13,7 @@ from nc.pb.admin.v1 import tokens_pb2
 PAGE_SIZE: Final = 1000
 
 
-class Tokens:
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
+class Tokens(Area):
     @checked
     async def issue(
         self,

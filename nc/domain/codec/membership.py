@@ -29,8 +29,6 @@ def membership_parts(
 
 
 class MembershipReader:
-    """Collects what the parts list."""
-
     def __init__(self) -> None:
         self._invitations: dict[str, Invitation] = {}
         self._replicas: dict[str, KnownReplica] = {}

@@ -12,8 +12,6 @@ from google.protobuf.message import DecodeError
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.invariants import InconsistentHistory
 
-__all__ = ["Recorded", "entries_in", "entries_of", "events_in", "events_of"]
-
 
 class _Record(Protocol):
     """The part of an `eventlog.Record` that decoding needs."""

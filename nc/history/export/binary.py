@@ -27,8 +27,6 @@ from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
 
-__all__ = ["ExportDamaged", "ExportRefused", "unpack", "write_archive"]
-
 _NAME: Final = re.compile(r"[0-9]{20}\.(seg|snapshot)")
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAGIC: Final = b"PK\x03\x04"

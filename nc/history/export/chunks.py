@@ -27,9 +27,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event
 from nc.domain.fsm import ConnectionState
-from nc.history.events import Recorded
 from nc.history.fields import KIND_NAMES, Field, fields_of
 from nc.history.timelines import NodeStatus
 from nc.text import moment

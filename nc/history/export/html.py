@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, TextIO
 
+from nc.domain.codec.records import Recorded
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.export.chunks import ChunkWriter
 from nc.history.export.page_files import one_script, one_style, page_html
 from nc.history.running import Running
@@ -36,7 +36,7 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO, until_ms: 
     Raises:
         UnknownEvent: a newer version wrote one of the events.
     """
-    style, script = one_style(), one_script("page.js")
+    style, script = one_style(), one_script()
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "base-uri 'none'; form-action 'none'"

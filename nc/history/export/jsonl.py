@@ -8,10 +8,8 @@ import json
 from collections.abc import Container, Iterator
 
 from eventlog import Record
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.history.fields import json_fields
-
-__all__ = ["json_lines"]
 
 
 def json_lines(record: Record, wanted: Container[int]) -> Iterator[str]:

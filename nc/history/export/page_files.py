@@ -20,12 +20,10 @@ _EXPORT: Final = re.compile(r"^export (?=(?:const|let|class|function|async)\b)",
 
 
 def page_file(name: str) -> str:
-    """The text of a file of the page."""
     return (files(_PACKAGE) / _FOLDER / name).read_text(encoding="utf-8")
 
 
 def imports_of(text: str) -> list[str]:
-    """The names of the modules that a module imports."""
     return _IMPORT.findall(text)
 
 
@@ -39,8 +37,8 @@ def one_style() -> str:
 
 
 @cache
-def one_script(entry: str) -> str:
-    """A module with all that it imports, as one script."""
+def one_script() -> str:
+    """The page's main module with all that it imports, as one script."""
     written: list[str] = []
     seen: set[str] = set()
 
@@ -53,5 +51,5 @@ def one_script(entry: str) -> str:
             write(imported)
         written.append(_EXPORT.sub("", _IMPORT.sub("", text)))
 
-    write(entry)
+    write("page.js")
     return '"use strict";\n' + "\n".join(written)

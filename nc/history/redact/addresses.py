@@ -14,8 +14,6 @@ from typing import Final, NamedTuple
 
 from nc.domain.network import Network
 
-__all__ = ["SMALLEST", "Block", "Relocation", "block_of"]
-
 _PLACE: Final = int(IPv4Address("10.0.0.0"))
 _ALL: Final = 1 << 32
 SMALLEST: Final = 8  # addresses in the smallest network: a /29

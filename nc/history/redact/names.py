@@ -5,8 +5,6 @@ from typing import Final, NamedTuple
 
 from nc.history.redact.addresses import Relocation
 
-__all__ = ["Names", "new_names"]
-
 _TOKENS_FROM: Final = 0xB << 124  # so that no token has a node's id
 
 

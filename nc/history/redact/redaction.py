@@ -24,13 +24,13 @@ from eventlog.format import NO_CHAIN
 from nc.domain.addresses import Addresses
 from nc.domain.bindings import session_holder, session_of
 from nc.domain.codec.digest import digest
-from nc.domain.codec.records import entries_of
+from nc.domain.codec.records import Recorded, entries_of
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.network import Network
 from nc.domain.replicas import NO_AUTHORITIES
 from nc.domain.state import State
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.history.redact.events import (
@@ -45,8 +45,6 @@ from nc.pb import network_controller_pb2, sensor_pb2
 from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, replicas_pb2, tokens_pb2
 from nc.pb.node.v1 import node_pb2
 from nc.pb.replica.v1 import joining_pb2
-
-__all__ = ["Plan", "Redaction", "plan_of"]
 
 _API: Final = (
     *(network_controller_pb2, sensor_pb2, node_pb2, joining_pb2),

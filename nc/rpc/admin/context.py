@@ -6,7 +6,8 @@ from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.domain.state import State
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.admin.live_links import LiveLinks
 from nc.rpc.admin.turns import Turns
 from nc.rpc.api import Call

@@ -76,7 +76,6 @@ class EventsService:
         return self._first_seq
 
     def stop(self) -> None:
-        """End all watches."""
         self.source.tail.stop()
 
     async def read(self, request: pb.ReadEventsRequest, call: Call) -> pb.ReadEventsResponse:

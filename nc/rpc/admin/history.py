@@ -54,18 +54,15 @@ class HistoryService:
         self._is_over = False
 
     def stop(self) -> None:
-        """End what is under way."""
         self._is_over = True
         for process in self._processes:
             _kill(process)
 
-    async def at(self, request: pb.AtRequest, call: Call) -> pb.AtResponse:
-        del call
+    async def at(self, request: pb.AtRequest, _call: Call) -> pb.AtResponse:
         self._check(request.moment)
         return await self._compute("At", request, pb.AtResponse)
 
-    async def diff(self, request: pb.DiffRequest, call: Call) -> pb.DiffResponse:
-        del call
+    async def diff(self, request: pb.DiffRequest, _call: Call) -> pb.DiffResponse:
         self._check(getattr(request, "from"), request.to)
         return await self._compute("Diff", request, pb.DiffResponse)
 

@@ -60,8 +60,7 @@ class LiveLinks(Protocol):
 class NoLinks:
     """Of a server without a hub, and of the past."""
 
-    def link(self, link_id: str) -> LiveLink | None:
-        del link_id
+    def link(self, _link_id: str) -> LiveLink | None:
         return None
 
     def links(self) -> Iterable[LiveLink]:

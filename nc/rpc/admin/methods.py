@@ -54,7 +54,6 @@ READING: Final = frozenset(
 
 
 def admin_methods(services: AdminServices) -> Methods:
-    """Every method by its path."""
     operations: dict[str, Operation] = {
         "Nodes/List": services.nodes.list,
         "Nodes/Get": services.nodes.get,

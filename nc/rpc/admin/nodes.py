@@ -7,12 +7,15 @@ from nc.clock import now_utc
 from nc.contract import LARGEST_EXPIRY_S, SERVER_NODE_TOKEN
 from nc.domain import assignments, departures, nodes, updates
 from nc.domain.errors import NodeTokenEmpty, ServerNodeFixed
-from nc.domain.events import Event
 from nc.domain.links import link_of
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
-from nc.domain.operator_errors import NodeReferenceUnknown
-from nc.domain.references import node_meant
+from nc.domain.operator_errors import (
+    NodeReferenceUnknown,
+    TokenReferenceAmbiguous,
+    TokenReferenceUnknown,
+)
+from nc.domain.references import SHORTEST_PREFIX, IdOf, node_meant, token_meant
 from nc.domain.state import State
 from nc.pb.admin.v1 import nodes_pb2 as pb
 from nc.pki.certificates import LEAF_LIFETIME, milliseconds
@@ -20,7 +23,6 @@ from nc.replica.waiting import WaitingNodes
 from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.paging import list_id, page_of, page_size, place_of
-from nc.rpc.admin.references import token_of_nodes
 from nc.rpc.admin.selection import Item, node_filter, node_key, ordering_of
 from nc.rpc.admin.turns import in_slices
 from nc.rpc.admin.views import STATES, node_view
@@ -42,8 +44,7 @@ class NodesService:
         self._context = context
         self._waiting = waiting
 
-    async def list(self, request: pb.ListNodesRequest, call: Call) -> pb.ListNodesResponse:
-        del call
+    async def list(self, request: pb.ListNodesRequest, _call: Call) -> pb.ListNodesResponse:
         context, state, now_ms = self._context, self._context.state, self._context.now_ms
         ordering = ordering_of(request.order)
         listed = list_id("nodes", request.filter, request.order, request.descending)
@@ -92,14 +93,15 @@ class NodesService:
         before = self._context.state
         command: departures.UnregisterNodes | departures.UnregisterNodesOfToken
         if request.token_id:
-            token_id = token_of_nodes(before, request.token_id, self._context.token_ids.id_of)
+            token_id = _token_of_nodes(before, request.token_id, self._context.token_ids.id_of)
             command = departures.UnregisterNodesOfToken(token_id, until_ms, request.revoke_token)
         else:
             _check_count(request.nodes)
             meant = tuple(self._id_of(each, "nodes") for each in request.nodes)
             call.means(before, *meant)
             command = departures.UnregisterNodes(meant, until_ms)
-        unregistered = _unregistered_in(await self._context.submit(command, call))
+        events = await self._context.submit(command, call)
+        unregistered = [e.unregistered.node_id for e in events if e.HasField("unregistered")]
         call.means(before, *unregistered)
         return pb.UnregisterNodesResponse(node_ids=unregistered)
 
@@ -224,5 +226,28 @@ def _add_states(answer: pb.NodeStatesResponse, state: State, items: list[Item]) 
     answer.names.extend([shown_name(node.profile.name, node_id) for node_id, node in items])
 
 
-def _unregistered_in(events: list[Event]) -> list[str]:
-    return [each.unregistered.node_id for each in events if each.HasField("unregistered")]
+def _token_of_nodes(state: State, reference: str, id_of: IdOf) -> str:
+    """The id of a token that is known, or that a registered node came with. O(nodes).
+
+    The nodes of a forgotten token stay.
+
+    Raises:
+        TokenReferenceUnknown: no token is meant.
+        TokenReferenceAmbiguous: several are.
+    """
+    try:
+        return token_meant(state, reference, id_of)
+    except TokenReferenceUnknown:
+        if len(reference) < SHORTEST_PREFIX:
+            raise
+        start, by_token = reference.lower(), id_of(reference)
+        meant = {
+            node.token_id
+            for _, node in items_of(state.nodes)
+            if node.token_id == by_token or node.token_id.startswith(start)
+        }
+        if not meant:
+            raise
+        if len(meant) > 1:
+            raise TokenReferenceAmbiguous(len(meant)) from None
+        return meant.pop()

@@ -26,7 +26,7 @@ DEFAULT_PAGE: Final = 100
 MOST_IN_PAGE: Final = 1000
 
 
-def page_size(asked: int, most: int = MOST_IN_PAGE, default: int = DEFAULT_PAGE) -> int:
+def page_size(asked: int, most: int = MOST_IN_PAGE) -> int:
     """How many items a page has.
 
     Raises:
@@ -34,7 +34,7 @@ def page_size(asked: int, most: int = MOST_IN_PAGE, default: int = DEFAULT_PAGE)
     """
     if asked > most:
         raise InvalidField("page_size", f"{asked} is more than {most}, the most that a page has")
-    return asked or default
+    return asked or DEFAULT_PAGE
 
 
 def list_id(*parts: object) -> int:

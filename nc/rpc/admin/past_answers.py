@@ -5,6 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 from eventlog import LogReader
+from nc.domain.codec.records import Recorded
 from nc.domain.links import link_of
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
@@ -13,7 +14,7 @@ from nc.domain.references import SHORTEST_PREFIX, node_meant
 from nc.domain.state import State
 from nc.history.as_of import states_at
 from nc.history.diff import differences
-from nc.history.events import Point, Recorded, history
+from nc.history.events import Point, history
 from nc.history.explain import Target, explain
 from nc.pb.admin.v1 import history_pb2 as pb
 from nc.pb.admin.v1 import nodes_pb2
@@ -226,7 +227,6 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
 
 
 def _nodes_seen(events: Iterable[Recorded], reference: str, id_of_token: str) -> set[str]:
-    """The nodes that events call so."""
     found = set()
     for recorded in events:
         kind = kind_of(recorded.event)

@@ -56,9 +56,8 @@ class ReplicasService:
         self._inviting = inviting
         self._standing = standing
 
-    async def list(self, request: pb.ListReplicasRequest, call: Call) -> pb.ListReplicasResponse:
+    async def list(self, request: pb.ListReplicasRequest, _call: Call) -> pb.ListReplicasResponse:
         """Replicas by their ids, invitations the newest first."""
-        del call
         state, now_ms = self._context.state, self._context.now_ms
         members = state.membership
         links = await self._links.by_session()

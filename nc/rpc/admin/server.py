@@ -72,8 +72,7 @@ class ServerService:
         self._context = context
         self.facts = facts
 
-    async def status(self, request: pb.StatusRequest, call: Call) -> pb.StatusResponse:
-        del request, call
+    async def status(self, _request: pb.StatusRequest, _call: Call) -> pb.StatusResponse:
         context, state, now_ms = self._context, self._context.state, self._context.now_ms
         facts = await self.facts()
         states = [link.state for _, link in items_of(state.links)]
@@ -108,9 +107,8 @@ class ServerService:
             replica_id=facts.replica_id,
         )
 
-    async def links(self, request: pb.LinksRequest, call: Call) -> pb.LinksResponse:
+    async def links(self, request: pb.LinksRequest, _call: Call) -> pb.LinksResponse:
         """By the names of the nodes."""
-        del call
         context, state = self._context, self._context.state
         listed = list_id("links")
         live = {link.link_id: link for link in context.links.links()}

@@ -55,9 +55,8 @@ class BootstrapTokensService:
             ca_cert_hash=ca_cert_hash(self._authorities.grpc.certificate_pem),
         )
 
-    async def list(self, request: pb.ListTokensRequest, call: Call) -> pb.ListTokensResponse:
+    async def list(self, request: pb.ListTokensRequest, _call: Call) -> pb.ListTokensResponse:
         """The newest first."""
-        del call
         state, now_ms = self._context.state, self._context.now_ms
         listed = list_id("tokens", request.all)
 

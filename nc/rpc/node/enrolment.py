@@ -26,7 +26,8 @@ from nc.pki.authority import CertificateAuthority
 from nc.pki.certificates import NODE_ORGANIZATION, milliseconds, subject
 from nc.pki.pem import PublicKey, certificate_pem, key_sha256
 from nc.pki.requests import requested_key
-from nc.replica.replica import Origin, Replica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.node.errors import AttemptMalformed, CredentialRefused

@@ -34,8 +34,6 @@ Handle = Callable[["ServerCall", bytes], Coroutine[Any, Any, None] | None]
 
 
 class Refusal(NamedTuple):
-    """A status instead of an answer."""
-
     code: int
     details: str
     hangs_up: bool = False  # end the connection instead
@@ -171,7 +169,6 @@ class ServerCall:
         self._port.taken(self)
 
     def report(self, error: Exception) -> None:
-        """Take note of an error of the call's handler."""
         self._port.report(error)
 
     def ended(self, event: Any) -> None:

@@ -117,7 +117,6 @@ class Port:
         return len(self._calls)
 
     def start(self) -> None:
-        """Begin to take calls."""
         self._server.start()
         self._is_started = self._is_accepting = True
         for _ in range(_REQUESTS):
@@ -138,7 +137,7 @@ class Port:
             self._server.start()
         self._is_accepting = False
         self._unanswered.clear()
-        self._server.shutdown(self.runner.queue, self._gone)
+        self._server.shutdown(self.runner.queue, lambda _: self.runner.to_loop(self.is_gone.set))
         self.held_refusals.end()
         if not self._calls:
             self.is_idle.set()
@@ -202,7 +201,6 @@ class Port:
                 self.runner.to_loop(self._begin, call, work)
 
     def report(self, error: Exception) -> None:
-        """Take note of an error of a handler."""
         self.runner.report(error)
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
@@ -294,6 +292,3 @@ class Port:
     def _crashed(self, call: ServerCall, error: Exception) -> None:
         self.report(error)
         call.refuse(INTERNAL, "internal error")
-
-    def _gone(self, _event: Any) -> None:
-        self.runner.to_loop(self.is_gone.set)

@@ -56,7 +56,7 @@ async def _serve_ourselves(clock: Clock, address: str) -> None:
     errors: list[Exception] = []
     gate = _Gate()
     server = QueueServer(clock, errors.append)
-    routes: Routes = {b"/t/unary": Unary(_echo), b"/t/stream": Streaming(_echo_all)}
+    routes: Routes = {b"/t/unary": Unary(ServerCall.reply), b"/t/stream": Streaming(_echo_all)}
     server.listen(address, routes, gate)
     server.start()
     try:
@@ -77,17 +77,11 @@ class _Gate:
         call.party = call.peer(), call.certificate()
         return None
 
-    def is_to_hang_up(self, call: ServerCall) -> bool:
-        del call
+    def is_to_hang_up(self, _call: ServerCall) -> bool:
         return False
 
-    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
-        del call
+    def ended(self, _call: ServerCall, *, is_cancelled: bool) -> None:
         self.ends.append(is_cancelled)
-
-
-def _echo(call: ServerCall, message: bytes) -> None:
-    call.reply(message)
 
 
 async def _echo_all(stream: Stream) -> None:

@@ -4,12 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from nc.rpc.queue.binding import (
-    ReceiveClose,
-    SendInitialMetadata,
-    SendMessage,
-    SendStatus,
-)
+from nc.rpc.queue.binding import ReceiveClose, SendInitialMetadata, SendMessage, SendStatus
 from nc.rpc.queue.call import INTERNAL, OK, Refusal, ServerCall
 
 _NO_FLAGS = 0

@@ -15,18 +15,6 @@ from nc.replica.batch import Origin
 from nc.replica.waiting import WaitingNode
 from nc.rpc.api import Target
 
-__all__ = [
-    "FORWARDED",
-    "change_of",
-    "command_of",
-    "error_of",
-    "refusal_of",
-    "target_message",
-    "target_of",
-    "waiting_message",
-    "waiting_of",
-]
-
 # What a follower asks its leader for.
 FORWARDED: Final = (
     *(links.AcceptLink, links.HandOverAddress, links.DropLink, updates.ReportFacts),

@@ -23,8 +23,6 @@ from nc.rpc.replication.changes import error_of, target_of
 from nc.rpc.replication.following import Following
 from nc.rpc.streams import RefusedWith, WireMessages
 
-__all__ = ["SharedEdge"]
-
 
 class SharedEdge(Edge):
     """See `Edge`, and the module.

@@ -29,8 +29,6 @@ from nc.replica.waiting import WaitingNodes
 from nc.rpc.replication.changes import change_of, error_of, waiting_message
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 
-__all__ = ["Following"]
-
 # A leader that says nothing for so long is called anew.
 _SILENT_S: Final = 2.5
 

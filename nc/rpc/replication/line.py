@@ -11,8 +11,6 @@ from grpc import aio
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.services import REPLICA_SERVICE, path_of
 
-__all__ = ["GrpcLine", "Identity", "Line", "LineBroken", "OpenLine"]
-
 # Without data for so long, the other end is asked whether it is still there.
 _OPTIONS: Final = (
     ("grpc.enable_http_proxy", 0),

@@ -8,7 +8,6 @@ from nc.services import REPLICA_SERVICE, full_name, path_of
 
 
 def replica_methods(service: ReplicationService) -> Methods:
-    """Every method by its path."""
     follow, forward = REPLICA_SERVICE.methods
     return {
         path_of(follow): StreamMethod(

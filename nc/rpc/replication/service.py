@@ -44,8 +44,6 @@ from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
 from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
 
-__all__ = ["BEAT_S", "Make", "ReplicationService"]
-
 BEAT_S: Final = 0.5
 
 # Makes a change, in as many records as it needs, by what makes one.
@@ -92,13 +90,12 @@ class ReplicationService:
         self._begun: set[str] = set()  # those of them whose session has
         self._wakes: dict[asyncio.Event, None] = {}
 
-    async def follow(self, messages: Messages, call: Call) -> None:
+    async def follow(self, messages: Messages, _call: Call) -> None:
         """Have a follower, until it goes away or another replica leads.
 
         Raises:
             NotLeading: this replica does not lead.
         """
-        del call
         first = await self._read(messages)
         if first is None:
             return

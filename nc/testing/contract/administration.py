@@ -46,8 +46,6 @@ class AdminCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class IssueLimited(AdminCall, IssueToken):
-    """A bootstrap token with terms."""
-
     max_uses: int = 0
     max_nodes: int = 0
     prefix: str = ""
@@ -55,8 +53,7 @@ class IssueLimited(AdminCall, IssueToken):
 
     method = "BootstrapTokens.Issue"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {
             "lifetime_s": self.minutes * 60,
             "max_uses": self.max_uses,
@@ -65,10 +62,9 @@ class IssueLimited(AdminCall, IssueToken):
             "node_labels": {_LABEL: self.label} if self.label else {},
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         terms = Terms(self.max_uses, self.max_nodes, self.prefix, self.label)
         model.issue(self.token, self.minutes, now, terms)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +77,10 @@ class RevokeToken(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"token": token(self.token)}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.token:
             raise Refused("FieldEmpty")
         model.revoke(self.token, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ class UnregisterNodesOf(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"token_id": token(self.token), "revoke_token": self.revokes}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.token:
             raise Refused("FieldEmpty")
         nodes = model.nodes_of(self.token)
@@ -110,7 +105,6 @@ class UnregisterNodesOf(AdminCall):
         if self.revokes and self.token in model.tokens:
             model.revoke(self.token, now)
         model.unregister(*nodes)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +131,7 @@ class Describe(NodeCall):
     method = "Nodes.Get"
     reads = True
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         self.require(model)
         profile, address = model.profiles[self.node], model.held.get(self.node, "")
         return Facts(OK, address=address, said=(profile.name, profile.label, *profile.told))
@@ -157,13 +150,11 @@ class UpdateNode(NodeCall):
         labels = {"set_labels": {_LABEL: self.label}} if self.label else {}
         return {"node": token(self.node), **name, **labels}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         self.require(model)
         if self.name == self.invalid:
             raise Refused("NodeNameInvalid")
         model.update(self.node, self.name, self.label)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +166,13 @@ class AssignAddress(NodeCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node": token(self.node), "address": self.address}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         self.require(model)
         model.assign(self.node, self.address)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorCall(AdminCall):
-    """It is about an operator's certificate."""
-
     operator: str  # the name of the certificate
 
     @property
@@ -203,14 +190,12 @@ class IssueOperator(OperatorCall):
     method = "Administrators.Issue"
     event = "administrator_added"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         lifetime = {"lifetime_s": self.lifetime_s} if self.lifetime_s else {}
         return {"name": self._called, "role": ROLES[self.role], **lifetime}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.appoint(self.operator, self.role, self.lifetime_s, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +204,8 @@ class RevokeOperator(OperatorCall):
 
     method = "Administrators.Revoke"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"administrator": self._called}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.dismiss(self.operator, now)
-        return Facts(OK)

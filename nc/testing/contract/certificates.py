@@ -18,7 +18,6 @@ _TOLERANCE = timedelta(days=2)  # a leap day, and a clock that was set back a li
 
 
 def flaws_of(certificates: CertificateSet) -> list[str]:
-    """The faults of one set of certificates."""
     try:
         authority = x509.load_pem_x509_certificate(certificates.ca)
         leaf = x509.load_pem_x509_certificate(certificates.certificate)
@@ -36,7 +35,6 @@ def flaws_of(certificates: CertificateSet) -> list[str]:
 
 
 def common_names(certificates: CertificateSet) -> list[str]:
-    """What a certificate's subject names."""
     leaf = x509.load_pem_x509_certificate(certificates.certificate)
     names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return [str(name.value) for name in names]

@@ -8,31 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 
+from nc.testing.contract import operations as ops
 from nc.testing.contract.machine_keys import request_pem
 from nc.testing.contract.model import Model
-from nc.testing.contract.operations import (
-    DENIED,
-    OK,
-    Call,
-    CheckState,
-    Denied,
-    Facts,
-    OpenLink,
-    Operation,
-    Port,
-    Redeem,
-    TokenOf,
-)
-from nc.testing.contract.values import (
-    ADMIN,
-    LOST,
-    NO_FACTS,
-    UPSTREAM,
-    Moment,
-    Refused,
-    Told,
-    owner,
-)
+from nc.testing.contract.values import ADMIN, LOST, NO_FACTS, UPSTREAM, Moment, Refused, Told, owner
 
 # The status of each refusal, by its reason.
 NODE_STATUSES: Final = {
@@ -50,7 +29,7 @@ NODE_STATUSES: Final = {
     "NodeUnknown": "NOT_FOUND",
     "NodeExpired": "FAILED_PRECONDITION",
     "NodeKeyUnknown": "FAILED_PRECONDITION",
-    "NotTheNodesKey": DENIED,
+    "NotTheNodesKey": ops.DENIED,
     "TokenNodesReached": "RESOURCE_EXHAUSTED",
     "NodesReached": "RESOURCE_EXHAUSTED",
 }
@@ -60,7 +39,7 @@ NO_REQUEST: Final = "no request"  # in place of a machine: what it sends is none
 _ATTEMPT_DIGITS: Final = 32
 
 
-class EnrolmentCall(Operation):
+class EnrolmentCall(ops.Operation):
     """A call of nc.node.v1."""
 
     __slots__ = ()
@@ -68,7 +47,7 @@ class EnrolmentCall(Operation):
 
 
 @dataclass(frozen=True, slots=True)
-class Enrol(EnrolmentCall, Redeem):
+class Enrol(EnrolmentCall, ops.Redeem):
     """A machine enrols; again with the same token and node, it is the same attempt."""
 
     machine: str = ""  # whose key it is; "": that of the node
@@ -82,14 +61,13 @@ class Enrol(EnrolmentCall, Redeem):
 
     @property
     def key(self) -> str:
-        """The machine whose key it is."""
         return self.machine or self.node
 
     @property
     def is_in_order(self) -> bool:
         return not self.attempt and self.name != INVALID_NAME and self.machine != NO_REQUEST
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
+    def fields(self, token: ops.TokenOf) -> dict[str, Any]:
         attempt = sha256(f"attempt of {self.node}".encode()).hexdigest()[:_ATTEMPT_DIGITS]
         return {
             "bootstrap_token": token(self.token),
@@ -99,7 +77,7 @@ class Enrol(EnrolmentCall, Redeem):
             "name": self.name,
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if self.attempt:
             raise Refused("AttemptMalformed")
         if self.node not in model.nodes and self.node not in model.gone:
@@ -110,17 +88,14 @@ class Enrol(EnrolmentCall, Redeem):
         if self.machine == NO_REQUEST:
             raise Refused("RequestUnusable")
         model.enrol(self.token, self.node, self.key, self.name, self.told, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Renew(EnrolmentCall, Call):
-    """A node's certificates are renewed."""
-
+class Renew(EnrolmentCall, ops.Call):
     node: str
     machine: str = ""  # whose key it is; "": that of the node
     told: Told = NO_FACTS
-    port: Port = Port.BOOTSTRAP
+    port: ops.Port = ops.Port.BOOTSTRAP
     caller: str = ADMIN  # on the control port
 
     method = "Renew"
@@ -128,17 +103,16 @@ class Renew(EnrolmentCall, Call):
 
     @property
     def key(self) -> str:
-        """The machine whose key it is."""
         return self.machine or self.node
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
+    def fields(self, token: ops.TokenOf) -> dict[str, Any]:
         return {
             "node_token": token(self.node),
             "csr_pem": _request(self.key),
             "facts": self.told._asdict(),
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node not in model.nodes:
@@ -146,7 +120,6 @@ class Renew(EnrolmentCall, Call):
         if self.machine == NO_REQUEST:
             raise Refused("RequestUnusable")
         model.renew(self.node, self.key, self.told, now)
-        return Facts(OK)
 
 
 def _request(machine: str) -> str:
@@ -154,7 +127,7 @@ def _request(machine: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenLinkWith(OpenLink):
+class OpenLinkWith(ops.OpenLink):
     """A node asks for a link, with any certificate, and tells facts of its machine.
 
     They are recorded once it has its address.
@@ -164,8 +137,7 @@ class OpenLinkWith(OpenLink):
     told: Told = NO_FACTS
     is_checked_at_once = True
 
-    def check_caller(self, model: Model, now: Moment) -> None:
-        del now
+    def check_caller(self, model: Model, _now: Moment) -> None:
         profile = model.profiles.get(self.node)
         if profile is None or not self.certificate:
             return
@@ -173,28 +145,26 @@ class OpenLinkWith(OpenLink):
         if not is_own and not (self.certificate == UPSTREAM and profile.is_imported):
             raise Refused("ForeignCertificate")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if self.node == LOST and owner(self.certificate) in {"", LOST}:
             model.waiting.add(LOST)
-        facts = OpenLink.expect(self, model, now)
+        ops.OpenLink.change(self, model, now)
         model.telling[self.link] = self.told
-        return facts
 
 
 @dataclass(frozen=True, slots=True)
-class CheckAsUpstream(CheckState):
+class CheckAsUpstream(ops.CheckState):
     """A query with an upstream server's certificate, which names no node."""
 
     caller: str = UPSTREAM
 
-    def check_caller(self, model: Model, now: Moment) -> None:
-        del now
+    def check_caller(self, model: Model, _now: Moment) -> None:
         if not model.databases:
-            raise Denied("Stranger")
+            raise ops.Denied("Stranger")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        facts = CheckState.expect(self, model, now)
+    def expect(self, model: Model, now: Moment) -> ops.Facts:
+        facts = ops.CheckState.expect(self, model, now)
         profile = model.profiles.get(self.node)
         if profile is not None and not profile.is_imported:
-            raise Denied("NotImported")
+            raise ops.Denied("NotImported")
         return facts

@@ -86,7 +86,6 @@ class Step:
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether it took effect, or may have."""
         return self.answer is None or self.is_ok
 
     @property
@@ -193,7 +192,6 @@ class History:
             yield number, list(steps)
 
     def secrets(self) -> set[str]:
-        """Every token in the answers."""
         return {
             str(step.answer.token)
             for step in self.of(IssueToken, Redeem)

@@ -27,8 +27,6 @@ class LawBroken(AssertionError):
 
 
 class Judgement(NamedTuple):
-    """The result of all laws for one history."""
-
     history: History
     exercised: dict[Law, int]
     breaches: list[Breach]  # in the order of the laws; the first is to blame
@@ -40,7 +38,6 @@ class Judgement(NamedTuple):
 
 
 def judge(history: History, laws: Sequence[Law] = LAWS) -> Judgement:
-    """Check a history against the laws."""
     observed = Observed(history)
     exercised = dict.fromkeys(laws, 0)
     breaches = []

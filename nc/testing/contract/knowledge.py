@@ -53,8 +53,6 @@ class Use(NamedTuple):
 
 @dataclass
 class _Node:
-    """A node that has joined."""
-
     token: str
     expiry: Expiry = None
     is_expiry_sure: bool = True
@@ -72,8 +70,6 @@ class Attempt(NamedTuple):
 
 @dataclass
 class _Token:
-    """A bootstrap token that was issued."""
-
     expiry: Expiry
     most: int  # of its uses, or of its nodes; 0: any number
     uses: int = 0  # at most
@@ -89,8 +85,6 @@ class _Token:
 
 @dataclass
 class _Operator:
-    """An operator whose certificate was issued."""
-
     role: str
     expiry: Expiry = None
     is_revoked: bool | None = False  # None: perhaps
@@ -187,7 +181,6 @@ class Observed:
         return _phase_at(node.expiry, step.moment)
 
     def _changes(self, operation: ops.Operation, node: str) -> bool:
-        """Whether it would change the phase of a node."""
         if isinstance(operation, adm.UnregisterNodesOf):
             return self._known_nodes[node].token == operation.token
         is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)
@@ -236,7 +229,6 @@ class Observed:
                     self._attempts[each.node] = attempt
 
     def _learn(self, steps: Sequence[Step]) -> None:
-        """Learn what is sure after a round."""
         done = [step for step in steps if step.may_have_happened]
         for step in done:
             match step.operation:
@@ -275,7 +267,6 @@ class Observed:
 
 
 def _enrolled(operation: ops.Operation) -> str | None:
-    """The node of an attempt to enrol."""
     return operation.node if isinstance(operation, enrolment.Enrol) else None
 
 

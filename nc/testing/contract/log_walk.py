@@ -26,7 +26,6 @@ class Background:
     expires_at_ms: dict[str, int] = field(default_factory=dict)  # or revoked; by token, 0 never
 
     def learn(self, place: invariants.Place) -> None:  # noqa: C901 - a table
-        """Add what an event says."""
         match place.kind:
             case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
                 self.idle_since[place.event.node_id] = _when(place)

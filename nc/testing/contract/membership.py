@@ -35,13 +35,11 @@ class Invite(AdminCall):
     method = "Replicas.Invite"
     event = "replica_invited"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"lifetime_s": self.lifetime_s}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.invite(self.invitation, self.lifetime_s, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,10 @@ class Join(Call):
             "replica_id": self.replica,
         }
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if not self.machine:
             raise Refused("AttemptMalformed")
         model.join(self.invitation, Joined(self.machine, self.replica), now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +78,13 @@ class RemoveReplica(AdminCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"replica": token(id_of(self.replica)) if " " in self.replica else self.replica}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         if self.replica in model.invitations:
             model.withdraw(self.replica)
         elif self.replica in model.replicas | model.removed:
             model.remove(self.replica)
         else:
             raise Refused("ReplicaUnknown")
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +95,10 @@ class ListReplicas(AdminCall):
     method = "Replicas.List"
     reads = True
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"all": True}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         states = dict.fromkeys(model.replicas, "STOPPED")
         states |= dict.fromkeys((SERVER, *model.old), "RUNNING")
         states |= dict.fromkeys(model.removed, "REMOVED")
@@ -120,10 +113,8 @@ class StartOther(Operation):
     replica: str
     is_old: bool = False
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         model.start_other(self.replica, is_old=self.is_old)
-        return Facts(OK)
 
 
 class TakeBack(NodeCall):
@@ -135,14 +126,12 @@ class TakeBack(NodeCall):
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"node_tokens": [token(self.node)]}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node == SERVER_NODE:
             raise Refused("ServerNodeFixed")
         model.take_back(self.node)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +142,5 @@ class Import(Operation):
     node: str
     address: str = ""  # it has none
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         model.import_database(self.database, self.node, self.address)
-        return Facts(OK)

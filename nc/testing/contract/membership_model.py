@@ -141,7 +141,6 @@ class MembershipModel(TokenModel):
         self.withdraw(*[name for name, by in self.joined.items() if by.replica == replica])
 
     def forget(self, now: Moment) -> None:
-        """Forget what ended a day ago."""
         super().forget(now)
         for invitation, expiry in list(self.invitations.items()):
             if not self.old and expiry is not None and now.earliest_ms - expiry.latest_ms >= DAY_MS:

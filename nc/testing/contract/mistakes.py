@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from nc.testing.contract.administration import ROLES, AdminCall, NodeCall
 from nc.testing.contract.model import Model
-from nc.testing.contract.operations import OK, Facts, TokenOf
+from nc.testing.contract.operations import TokenOf
 from nc.testing.contract.values import ADMIN, VIEWER, Moment, Refused
 
 ALIKE: Final = "5eed"
@@ -59,8 +59,6 @@ MISTAKES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class AskWrongly(AdminCall):
-    """A call that is refused."""
-
     mistake: str
     node: str = ""
     caller: str = ADMIN
@@ -77,8 +75,7 @@ class AskWrongly(AdminCall):
         named = {"node": token(self.node)} if self._request.is_of_a_node else {}
         return {**self._request.fields, **named}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         if self._request.is_of_a_node:
             NodeCall(self.node).require(model)
         raise Refused(self._request.reason)
@@ -115,11 +112,10 @@ class MeanByPrefix(AdminCall):
     def reads(self) -> bool:  # type: ignore[override]  # one class for all of the table
         return self.what == "node"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {_MEANINGS[self.what].field: ALIKE}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         meaning = _MEANINGS[self.what]
         known = {"node": model.nodes, "token": model.tokens, "invitation": model.invitations}
         meant = [*known[self.what]]
@@ -135,4 +131,3 @@ class MeanByPrefix(AdminCall):
                 model.revoke(token, now)
         elif self.what == "invitation":
             model.withdraw(*meant)
-        return Facts(OK)

@@ -137,11 +137,9 @@ class Model(MembershipModel):
                 self._cut([node])
 
     def expire(self, now: Moment) -> None:
-        """Close the links of expired nodes."""
         self._cut([node for node in self.links if self.has_passed(self.nodes, node, now)])
 
     def check_live(self, node: str, now: Moment) -> None:
-        """Refuse a node that is unknown or expired."""
         if node not in self.nodes:
             raise Refused("NodeUnknown")
         if self.has_passed(self.nodes, node, now):
@@ -231,7 +229,6 @@ class Model(MembershipModel):
         self.stop()
 
     def stop(self) -> None:
-        """Every link ends."""
         self._cut(self.links)
 
     # Parts of the commands

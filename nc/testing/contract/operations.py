@@ -28,8 +28,6 @@ TokenOf = Callable[[str], str]  # the real token that stands behind a name
 
 
 class Port(Enum):
-    """A gRPC port."""
-
     CONTROL = "control port"
     BOOTSTRAP = "bootstrap port"
 
@@ -77,9 +75,12 @@ class Operation:
     def check_caller(self, model: Model, now: Moment) -> None:
         """Refuse who may not call it (contract, §4); raises `Denied`."""
 
+    def change(self, _model: Model, _now: Moment) -> None:
+        """Carry it out on the model. Raises `Refused`."""
+
     def expect(self, model: Model, now: Moment) -> Facts:
         """Carry it out on the model; what a client should see. Raises `Refused`."""
-        del model, now
+        self.change(model, now)
         return Facts(OK)
 
     def refusal(self, reason: str) -> Facts:
@@ -112,9 +113,7 @@ class Call(Operation):
         if self.is_admins:
             raise Denied("AdminOnly")
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        """The request's fields."""
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {}
 
 
@@ -127,13 +126,11 @@ class IssueToken(Call):
     is_admins = True
     event = "token_issued"
 
-    def fields(self, token: TokenOf) -> dict[str, Any]:
-        del token
+    def fields(self, _token: TokenOf) -> dict[str, Any]:
         return {"expireTime": self.minutes}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.issue(self.token, self.minutes, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +147,19 @@ class Redeem(Call):
         return {"bootStrapToken": token(self.token)}
 
     def check_token(self, model: Model) -> None:
-        """Refuse what is no token."""
         if not self.token:
             raise Refused("BootstrapTokenEmpty")
         is_name = self.token in model.tokens or " " in self.token  # names stand for real tokens
         if not is_name and not _TOKEN.fullmatch(self.token):
             raise Refused("BootstrapTokenMalformed")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         self.check_token(model)
         model.redeem(self.token, self.node, now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Query(Call):
-    """A question about a node."""
-
     node: str
     caller: str = ADMIN
     reads = True
@@ -175,7 +168,6 @@ class Query(Call):
         return {"token": token(self.node)}
 
     def _look(self, model: Model, now: Moment) -> tuple[int, str]:
-        """The node's state, and its address."""
         if self.node == SERVER_NODE:
             return CONNECTED, server_address(model.network)
         if not self.node:
@@ -218,8 +210,7 @@ class Unregister(Call):
         if self.caller not in model.operators and owner(self.caller) != self.node:
             raise Denied("NotItself")
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def expect(self, model: Model, _now: Moment) -> Facts:
         if not self.node:
             raise Refused("NodeTokenEmpty")
         if self.node == SERVER_NODE:
@@ -241,11 +232,10 @@ class SetExpiries(Call):
         ]
         return {"sensorExpire": listed}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         if any(node == SERVER_NODE for node, _ in self.expiries):
             raise Refused("ServerNodeFixed")
         model.set_expiries([(node, s * 1000) for node, s in self.expiries], now)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +254,8 @@ class LinkOperation(Operation):
 class OpenLink(LinkOperation):
     __slots__ = ()
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.accept(self.node, self.link, now)
-        return Facts(OK)
 
 
 class Handshake(LinkOperation):
@@ -283,17 +272,14 @@ class Handshake(LinkOperation):
 class CloseLink(LinkOperation):
     __slots__ = ()
 
-    def expect(self, model: Model, now: Moment) -> Facts:
-        del now
+    def change(self, model: Model, _now: Moment) -> None:
         model.drop(self.node, self.link)
-        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep(Operation):
     """The server sweeps expired nodes and tokens; in real time it also does so by itself."""
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def change(self, model: Model, now: Moment) -> None:
         model.expire(now)
         model.forget(now)
-        return Facts(OK)

@@ -133,7 +133,6 @@ class TokenModel(AddressModel):
         self.tell(node, told)
 
     def tell(self, node: str, told: Told) -> None:
-        """A node's machine tells facts."""
         profile = self.profiles[node]
         self.profiles[node] = profile._replace(told=told.after(profile.told))
 
@@ -144,7 +143,6 @@ class TokenModel(AddressModel):
         return (began_ms, rank + 1) if is_same_day else (now_ms, 1)
 
     def nodes_of(self, token: str) -> list[str]:
-        """The registered nodes that redeemed a token."""
         return [node for node, profile in self.profiles.items() if profile.token == token]
 
     def revoke(self, token: str, now: Moment) -> None:

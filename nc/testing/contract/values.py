@@ -106,5 +106,4 @@ def old(node: str) -> str:
 
 
 def owner(certificate: str) -> str:
-    """Whose certificate it is."""
     return certificate.removeprefix(_OLD)

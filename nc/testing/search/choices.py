@@ -6,7 +6,7 @@ itself is a function, `Pick`: of a seeded random, or of Hypothesis. The first of
 simplest one.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from nc.testing.contract.values import (
     old,
     owner,
 )
+from nc.testing.targets.target import Ability
 
 T = TypeVar("T")
 
@@ -58,12 +59,7 @@ class Choices:
 
     Args:
         pick: makes each choice.
-        with_certificates: whether calls can be made with nodes' certificates.
-        with_eternity: whether bootstrap tokens may be asked for that never expire.
-        with_links: whether operations may be about links.
-        with_sweep: whether the server can be asked to sweep.
-        with_administration: whether there is nc.admin.v1.
-        with_enrolment: whether there is nc.node.v1, and links are opened with certificates.
+        has: what the target can do.
         imported: how many nodes were imported.
 
     Attributes:
@@ -74,18 +70,10 @@ class Choices:
     """
 
     def __init__(
-        self,
-        pick: Pick,
-        *,
-        with_certificates: bool = True,
-        with_eternity: bool = True,
-        with_links: bool = True,
-        with_sweep: bool = True,
-        with_administration: bool = True,
-        with_enrolment: bool = True,
-        imported: int = 0,
+        self, pick: Pick, has: Container[Ability] = frozenset(Ability), imported: int = 0
     ) -> None:
         self.pick = pick
+        self._has = has
         self.tokens: list[str] = []
         self._imported = imported_nodes(imported)
         self._renewed: list[str] = []  # nodes
@@ -93,16 +81,13 @@ class Choices:
         self.attempts: list[enr.Enrol] = []
         self.operators: list[str] = []
         self.links: dict[str, list[str]] = {}
-        self._with_certificates = with_certificates
-        self._with_eternity = with_eternity
-        self._with_administration = with_administration
-        self._with_enrolment = with_enrolment
         self._kinds: list[Callable[[int], ops.Operation]] = [
             *(self.query, self.redemption, self.issue, self.departure, self.expiries, self.health),
-            *[self.link_operation] * 2 * with_links,
-            *[lambda _now_ms: ops.Sweep()] * with_sweep,
-            *[self.administration] * 2 * with_administration,
-            *(self.enrol, self.renewal, self.query_as_upstream) * with_enrolment,
+            *[self.link_operation] * 2 * (Ability.LINKS in has),
+            *[lambda _now_ms: ops.Sweep()] * (Ability.SWEEP in has),
+            *[self.administration] * 2 * (Ability.ADMINISTRATION in has),
+            *(self.enrol, self.renewal) * (Ability.ENROLMENT in has),
+            *[lambda _now_ms: enr.CheckAsUpstream(self._node())] * (Ability.ENROLMENT in has),
         ]
         self._made = 0
 
@@ -148,7 +133,7 @@ class Choices:
     @property
     def _callers(self) -> list[str]:
         """The certificates of nodes and operators that may be called with."""
-        if not self._with_certificates:
+        if Ability.CERTIFICATES not in self._has:
             return []
         nodes = [n for n in self.nodes if n not in self._imported or n in self._renewed]
         return [*nodes, *map(old, self._renewed), *self.operators]
@@ -166,7 +151,7 @@ class Choices:
 
     def issue(self, _now_ms: int = 0) -> ops.IssueToken:
         """IssueToken, with a usual lifetime or one at the limits."""
-        eternal = (-1,) if self._with_eternity else ()
+        eternal = (-1,) if Ability.ETERNITY in self._has else ()
         minutes = self.pick((10, 1, 0, 5, *eternal, TEN_YEARS_MINUTES + 1, 2**31 - 1))
         return ops.IssueToken(self.fresh("token"), minutes, self._caller())
 
@@ -221,13 +206,10 @@ class Choices:
     def renewal(self, _now_ms: int = 0) -> enr.Renew:
         return enr.Renew(self._node(), self._key(), self._told())
 
-    def query_as_upstream(self, _now_ms: int = 0) -> enr.CheckAsUpstream:
-        return enr.CheckAsUpstream(self._node())
-
     def opening(self, node: str) -> ops.OpenLink:
         """A new link, with its own certificate mostly."""
         link = self.fresh("link")
-        if not self._with_enrolment:
+        if Ability.ENROLMENT not in self._has:
             return ops.OpenLink(node, link)
         others = (UPSTREAM, old(node), self.pick(self.nodes))
         return enr.OpenLinkWith(node, link, self._mostly((self._own(node),), others), self._told())
@@ -239,7 +221,6 @@ class Choices:
         return node if node in self._renewed else UPSTREAM
 
     def limited(self, _now_ms: int = 0) -> adm.IssueLimited:
-        """A bootstrap token with terms."""
         most, prefix, label = self.pick((0, 1, 2)), self.pick(("", "web-")), self.pick(("", "a"))
         uses, nodes = self.pick(((most, 0), (0, most)))
         minutes, caller = self.pick((10, 1)), self._caller()
@@ -251,14 +232,13 @@ class Choices:
         return adm.UpdateNode(node, self._caller(), name, self.pick(("", "b", "c")))
 
     def about(self, node: str) -> list[ops.Operation]:
-        """What may be asked about one node."""
         some = [ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),))]
         more = [self.update(node), adm.AssignAddress(node, address=_ADDRESSES[0])]
         renewals = [enr.Renew(node), enr.Renew(node, told=self._told())]
-        return [*some, *more * self._with_administration, *renewals * self._with_enrolment]
+        is_administered = Ability.ADMINISTRATION in self._has
+        return [*some, *more * is_administered, *renewals * (Ability.ENROLMENT in self._has)]
 
     def administration(self, _now_ms: int = 0) -> ops.Call:
-        """Something of nc.admin.v1."""
         node, token, caller = self._referred(self._node()), self._referred(self._token()), ADMIN
         options: list[Callable[[], ops.Call]] = [
             *(self.limited, lambda: self.update(node), lambda: adm.Describe(node, self._caller())),

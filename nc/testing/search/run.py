@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nc.clock import Clock, SystemClock
+from nc.clock import SystemClock
 from nc.testing.contract.history import History
 from nc.testing.contract.judgement import Judgement, LawBroken
 from nc.testing.contract.laws import Law
@@ -81,7 +81,6 @@ def search(
     shrinks: int | None = None,
     find_all: bool = False,
     progress: Callable[[int], None] = lambda _: None,
-    clock: Clock | None = None,
 ) -> Report:
     """Look for histories that break a law.
 
@@ -96,10 +95,9 @@ def search(
         find_all: whether to go on once a law is broken, to see which others are. A trial whose
             first breach is of a law that is known to be broken says no more.
         progress: called after each trial with how many there were.
-        clock: measures the minutes.
     """
     drawn = Trials(subject) if isinstance(subject, Target) else subject
-    clock = clock or SystemClock()
+    clock = SystemClock()
     until_ns = clock.monotonic_ns() + int(minutes * 60e9)
     exercised: Counter[Law] = Counter(dict.fromkeys(drawn.laws, 0))
     broken: dict[Law, LawBroken] = {}

@@ -58,7 +58,6 @@ class Trial:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been judged."""
         return self._judgement is not None
 
     @property
@@ -77,7 +76,6 @@ class Trial:
 
     @property
     def appointed(self) -> list[str]:
-        """The operators that were given a certificate."""
         done = [step.operation for step in self.history.of(IssueOperator) if step.is_ok]
         return [each.operator for each in done if isinstance(each, IssueOperator)]
 

@@ -39,17 +39,7 @@ class Workload(Choices):
     rules: Rules
 
     def __init__(self, trial: Trial, target: Target, pick: Pick) -> None:
-        self._has = target.abilities
-        super().__init__(
-            pick,
-            with_certificates=Ability.CERTIFICATES in self._has,
-            with_eternity=Ability.ETERNITY in self._has,
-            with_links=Ability.LINKS in self._has,
-            with_sweep=Ability.SWEEP in self._has,
-            with_administration=Ability.ADMINISTRATION in self._has,
-            with_enrolment=Ability.ENROLMENT in self._has,
-            imported=trial.history.limits.imported,
-        )
+        super().__init__(pick, target.abilities, trial.history.limits.imported)
         self.trial = trial
         self._target = target
         self._may_wait = not pick(range(_TRIALS_A_REAL_WAIT))
@@ -227,7 +217,6 @@ class Workload(Choices):
         self.perform(*operations, turns=turns)
 
     def several_about_one_node(self) -> None:
-        """Concurrent operations on the same node."""
         for node in self.one_node():
             options = self.about(node)
             if Ability.LINKS in self._has:

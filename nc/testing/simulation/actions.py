@@ -25,8 +25,6 @@ _AGAIN_S: Final = 2.0
 
 
 class Break(Enum):
-    """How a connection breaks."""
-
     SILENTLY = "neither side learns of it"
     AT_SERVER = "the server learns of it first"
     AT_NODE = "the node learns of it first"
@@ -80,8 +78,6 @@ class Join(Action):
 
 @dataclass(frozen=True, slots=True)
 class Call(Action):
-    """A client calls."""
-
     operation: Operation
     replica: int = 0
 
@@ -104,8 +100,6 @@ class Expire(Action):
 
 @dataclass(frozen=True, slots=True)
 class SetClock(Action):
-    """Clocks jump, forwards or back."""
-
     by_ms: int
 
     def begin(self, on: "Executor") -> None:
@@ -162,8 +156,6 @@ class SwitchOff(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class SwitchOn(MachineAction):
-    """A machine's agent starts."""
-
     def happen(self, on: "Executor", machine: Machine) -> None:
         if not machine.is_on:
             on.cluster.note(f"{machine.name} is switched on")
@@ -176,8 +168,7 @@ class DuplicateNode(MachineAction):
 
     for_s: int
 
-    def happen(self, on: "Executor", machine: Machine) -> None:
-        del machine
+    def happen(self, on: "Executor", _machine: Machine) -> None:
         cluster = on.cluster
         name = f"duplicate {len(cluster.duplicates) + 1} of {self.node}"
         duplicate = Machine(cluster, name, self.node)
@@ -189,8 +180,6 @@ class DuplicateNode(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class BreakLink(MachineAction):
-    """A machine's connection breaks."""
-
     how: Break
 
     def happen(self, on: "Executor", machine: Machine) -> None:
@@ -203,8 +192,6 @@ class BreakLink(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class StopReading(MachineAction):
-    """A machine reads nothing for a while."""
-
     for_s: int
 
     def happen(self, on: "Executor", machine: Machine) -> None:
@@ -216,8 +203,6 @@ class StopReading(MachineAction):
 
 @dataclass(frozen=True, slots=True)
 class SendPackets(MachineAction):
-    """One machine sends to another."""
-
     to: str
     count: int
     size_bytes: int

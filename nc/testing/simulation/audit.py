@@ -21,16 +21,7 @@ from nc.domain.replica_addresses import own_address
 from nc.hub.heartbeat import CHECKS_PER_TIMEOUT
 from nc.hub.limits import Limits
 from nc.hub.session import Session
-from nc.testing.contract.laws.cluster import (
-    COMES_BACK,
-    NO_RIGHT,
-    ONE_LINK,
-    PACKETS_COUNT,
-    REWOUND,
-    SAME_LINKS,
-    SAME_STATE,
-    SILENCE,
-)
+from nc.testing.contract.laws import cluster as laws
 from nc.testing.contract.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.machines import Machine
@@ -76,7 +67,7 @@ class Audit:
             if count > 1:
                 found.add(key)
             what = f"node {node_id} has the links {', '.join(ids)}"
-            cluster.saw(ONE_LINK, what, holds=key not in self._before or count == 1)
+            cluster.saw(laws.ONE_LINK, what, holds=key not in self._before or count == 1)
         for link in links:
             found |= self._look_at_right(link)
         self._look_for_silence()
@@ -84,7 +75,6 @@ class Audit:
         self._before = found
 
     def _links(self) -> dict[str, Session]:
-        """The links of all hubs, by their ids."""
         hubs = (server.hub for server in self._cluster.servers)
         return {link_id: link for hub in hubs for link_id, link in hub.sessions.items()}
 
@@ -97,9 +87,9 @@ class Audit:
             what = f"link {link.link_id} of node {link.node_id}: {error}"
             is_doubted = self._cluster.now_s - self._cluster.clock_set_at_s < _DOUBTED_S
             holds = is_doubted or key not in self._before
-            self._cluster.saw(NO_RIGHT, what, holds=holds)
+            self._cluster.saw(laws.NO_RIGHT, what, holds=holds)
             return {key}
-        self._cluster.saw(NO_RIGHT, "", holds=True)
+        self._cluster.saw(laws.NO_RIGHT, "", holds=True)
         return set()
 
     def _look_for_silence(self) -> None:
@@ -109,7 +99,7 @@ class Audit:
             if isinstance(link, Session) and links.get(link.link_id) is link:
                 silent_s = self._cluster.now_s - end.heard_at_s
                 what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
-                self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
+                self._cluster.saw(laws.SILENCE, what, holds=silent_s <= _SILENT_S)
 
     def compare_links(self, before: set[object], *, is_quiet: bool = False) -> set[object]:
         """Compare the links in the log with those of the hubs; what differs now.
@@ -131,13 +121,12 @@ class Audit:
         wrong = {i for i in differ if ("differs", i) in before}
         for link_id in sorted(wrong):
             where = "the log" if link_id in in_log else "a hub"
-            cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
+            cluster.saw(laws.SAME_LINKS, f"only {where} has link {link_id}", holds=False)
         if not wrong and (in_log or at_hubs):
-            cluster.saw(SAME_LINKS, "", holds=True)
+            cluster.saw(laws.SAME_LINKS, "", holds=True)
         return {("differs", link_id) for link_id in differ}
 
     def _may_connect(self) -> list[Machine]:
-        """Machines whose agents should be connected."""
         cluster = self._cluster
         found: list[Machine] = []
         for machine in cluster.machines.values():
@@ -176,9 +165,9 @@ class Audit:
         missing = self.missing()
         for machine in missing:
             why = machine.has_given_up or "not in time"
-            self._cluster.saw(COMES_BACK, f"{machine.name}: {why}", holds=False)
+            self._cluster.saw(laws.COMES_BACK, f"{machine.name}: {why}", holds=False)
         for _ in range(len(self._may_connect()) - len(missing)):
-            self._cluster.saw(COMES_BACK, "", holds=True)
+            self._cluster.saw(laws.COMES_BACK, "", holds=True)
 
     async def try_packets(self) -> None:
         """Each machine sends one packet to each other, and one to an address without a node."""
@@ -200,18 +189,14 @@ class Audit:
         for number, (sender, receiver) in numbers.items():
             is_there = number != 0 and number not in traffic.under_way
             what = f"a packet from {sender.name} to {receiver.name} was lost"
-            cluster.saw(PACKETS_COUNT, what, holds=is_there)
+            cluster.saw(laws.PACKETS_COUNT, what, holds=is_there)
         arrived = traffic.arrived - arrived
         dropped = self._dropped() - dropped
         what = f"of {sent} packets {arrived} arrived, and {dropped} were counted as dropped"
-        cluster.saw(PACKETS_COUNT, what, holds=sent == arrived + dropped)
+        cluster.saw(laws.PACKETS_COUNT, what, holds=sent == arrived + dropped)
 
     def _dropped(self) -> int:
         return sum(server.hub.switch.drops.total() for server in self._cluster.servers)
-
-    def compare_states(self) -> None:
-        """See that all servers have the same state."""
-        self._cluster.saw(SAME_STATE, "the states differ", holds=self.agree())
 
     def agree(self) -> bool:
         """Whether all servers have the same state now; one may be reading another's event."""
@@ -224,7 +209,7 @@ class Audit:
             if site.server is not None:
                 known = [record.payload for record in site.server.log.read()]
                 what = f"{site.name} goes on with another log than there is"
-                self._cluster.saw(REWOUND, what, holds=known == there[: len(known)])
+                self._cluster.saw(laws.REWOUND, what, holds=known == there[: len(known)])
             elif log.is_rewound and site.failure is not None:
                 what = f"{site.name} does not say that the log lost events: {site.failure}"
-                self._cluster.saw(REWOUND, what, holds=isinstance(site.failure, LogRewound))
+                self._cluster.saw(laws.REWOUND, what, holds=isinstance(site.failure, LogRewound))

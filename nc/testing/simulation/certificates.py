@@ -19,7 +19,7 @@ from nc.agent import agent, hints
 from nc.agent.certificates import NodeTls
 from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.pki.renewal import validity_problem
 from nc.testing.targets.server import authorities
 

@@ -12,13 +12,7 @@ from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
 from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
-from nc.testing.contract.laws.cluster import (
-    GOES_ON,
-    NOT_LOST,
-    NOTHING_CRASHES,
-    REWOUND,
-    STARTS,
-)
+from nc.testing.contract.laws import cluster as laws
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom
@@ -51,7 +45,7 @@ from nc.testing.targets.server import imported_certificates
 _NO_STATE: Final = State()
 
 # What is looked at even when the log has lost what was acknowledged.
-_UNTIL_THE_END: Final = {NOTHING_CRASHES, REWOUND}
+_UNTIL_THE_END: Final = {laws.NOTHING_CRASHES, laws.REWOUND}
 
 _NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values(), *NODE_STATUSES.values()}
 
@@ -239,7 +233,7 @@ class Cluster:
                 what += f" at {self.sites[self.network.reached[machine.name]].name}"
         elif machine.has_given_up:
             is_right = node in self.asked_to_leave
-            self.saw(GOES_ON, f"{machine.name} {what}", holds=is_right)
+            self.saw(laws.GOES_ON, f"{machine.name} {what}", holds=is_right)
         self.note(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
@@ -250,7 +244,7 @@ class Cluster:
         for server in self.servers:
             if self.several is not None and server.replica.session == session:
                 what = f"{server.name} is lost, though it was in touch"
-                self.saw(NOT_LOST, what, holds=not self.several.is_in_touch(server.name))
+                self.saw(laws.NOT_LOST, what, holds=not self.several.is_in_touch(server.name))
 
     # The end
 
@@ -261,7 +255,7 @@ class Cluster:
         self._is_finished = True
         self._calls.give_up(self._now_ms)
         chronicle = self.chronicle
-        chronicle.held[NOTHING_CRASHES.name] += 1
+        chronicle.held[laws.NOTHING_CRASHES.name] += 1
         if self.servers or self.several is not None:
             for step in self._calls.steps():
                 chronicle.add(step)
@@ -272,7 +266,7 @@ class Cluster:
                 )
                 past = read_log(chronicle, log, states)
             except LogDamaged as damaged:
-                self.saw(STARTS, f"{damaged}", holds=False)
+                self.saw(laws.STARTS, f"{damaged}", holds=False)
             else:
                 look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
                 look_for_wrong_refusals(chronicle, self.called_old, past)

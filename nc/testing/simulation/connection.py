@@ -179,7 +179,6 @@ class Endpoint(asyncio.Transport):
         return not (self.is_lost or self.life.is_over)
 
     def reads(self) -> bool:
-        """Whether something reads here."""
         return self.protocol is not None and self._reads and not self.is_stalled
 
     def hear(self, data: bytes) -> None:

@@ -50,7 +50,6 @@ class Crowd:
         self._bootstrap = ""
 
     async def run(self) -> None:
-        """Run all clients, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(_CLIENTS):
                 group.create_task(self._run())

@@ -16,7 +16,6 @@ class Executor:
         self._endings: dict[asyncio.TimerHandle, Callable[[], None]] = {}
 
     def do(self, work: Awaitable[Any]) -> None:
-        """Begin what takes a while."""
         task = asyncio.ensure_future(work)
         self._under_way[task] = None
         task.add_done_callback(self._under_way.pop)

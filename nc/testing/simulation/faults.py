@@ -106,8 +106,6 @@ class LoseData(Fault):
 
 @dataclass(frozen=True, slots=True)
 class LoseFolder(Fault):
-    """An agent's state folder is gone."""
-
     node: str
 
     def happen(self, cluster: "Cluster") -> PutRight | None:

@@ -94,7 +94,6 @@ class FieldWorkload(ClusterWorkload):
         self._add(self.pick((KillServer, RestartServer)), self.pick((0, 5, 30)))
 
     def switch(self) -> None:
-        """A machine starts anew."""
         node = self._machine()
         self._add(act.SwitchOff, node, self.pick((True, False)))
         self._now_ms += self.pick((0, 1000, 20_000))

@@ -13,8 +13,6 @@ from nc.services import REPLICA_SERVICE, path_of
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life
 
-__all__ = ["LATENCY_S", "THE_LOG", "Lines", "SimulatedLine", "way"]
-
 LATENCY_S: Final = 0.004
 THE_LOG: Final = "the log"  # in place of an address
 
@@ -25,8 +23,6 @@ _LATE_S: Final = 0.5
 
 
 class Callee(Protocol):
-    """A server that can be called."""
-
     life: Life
 
     @property

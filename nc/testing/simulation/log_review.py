@@ -16,22 +16,13 @@ from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import LogView, Sighting
-from nc.testing.contract.laws.cluster import (
-    DIGESTS,
-    DURABLE_ADDRESS,
-    KEEPS_ADDRESS,
-    KNOWN_KINDS,
-    LEADER_APPENDS,
-    OWN_LINKS,
-    TOO_OLD,
-    TRUE_ANSWER,
-)
+from nc.testing.contract.laws import cluster as laws
 from nc.testing.contract.laws.order import answers_are_never_stale
 from nc.testing.contract.operations import SERVER_NODE, CheckState, GetAddress
 from nc.testing.contract.values import CONNECTED, IDLE, INIT
 from nc.testing.simulation.calls import CallRecord
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.messages import Message
+from nc.testing.simulation.shared_log import Message
 
 _STATES: Final = {
     ConnectionState.IDLE: IDLE,
@@ -41,8 +32,6 @@ _STATES: Final = {
 
 
 class GivenAddress(NamedTuple):
-    """An agent was given its address."""
-
     node: str
     node_id: str
     address: str
@@ -73,7 +62,7 @@ def read_log(
     replayed = cache(lambda seq: digest(at_seqs[seq]) if seq in at_seqs else b"")
     for each in recorded:
         sighting = Sighting(f"the digest of event {each.seq}", 0, each.seq)
-        chronicle.saw(DIGESTS.name, sighting, holds=each.digest == replayed(each.seq).hex())
+        chronicle.saw(laws.DIGESTS.name, sighting, holds=each.digest == replayed(each.seq).hex())
     pairs = [(digest(each), replayed(each.seq)) for each in states if each.seq in at_seqs]
     nothing: tuple[bytes | None, bytes | None] = (None, None)
     live = next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1] if pairs else nothing)
@@ -91,7 +80,7 @@ def _look_for_lost_links(chronicle: Chronicle, before: State, events: Sequence[E
         if change.reason == pb.STATE_CHANGE_REASON_REPLICA_LOST:
             what = f"link {change.link_id} is lost, and its server goes on"
             sighting = Sighting(what, 0, before.seq + 1)
-            chronicle.saw(OWN_LINKS.name, sighting, holds=change.session not in sessions)
+            chronicle.saw(laws.OWN_LINKS.name, sighting, holds=change.session not in sessions)
 
 
 def look_for_appends_of_others(chronicle: Chronicle, messages: Sequence[Message]) -> None:
@@ -101,7 +90,7 @@ def look_for_appends_of_others(chronicle: Chronicle, messages: Sequence[Message]
         if event.HasField("leader_elected"):
             leader = writer
         sighting = Sighting(f"{writer} appends, and {leader} leads", 0, seq)
-        chronicle.saw(LEADER_APPENDS.name, sighting, holds=writer == leader)
+        chronicle.saw(laws.LEADER_APPENDS.name, sighting, holds=writer == leader)
 
 
 def look_for_unknown_kinds(chronicle: Chronicle, messages: Sequence[Message]) -> None:
@@ -117,7 +106,7 @@ def look_for_unknown_kinds(chronicle: Chronicle, messages: Sequence[Message]) ->
             levels = {name: each for name, each in levels.items() if each[0] != ended}
         lowest = min((level for _, level in levels.values()), default=level_of(event))
         sighting = Sighting(f"{kind} is written for a server of level {lowest}", 0, seq)
-        chronicle.saw(KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
+        chronicle.saw(laws.KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
 
 
 def _events(messages: Sequence[Message]) -> Iterator[tuple[int, str, Event]]:
@@ -186,7 +175,7 @@ def look_for_wrong_refusals(
         known = past[bisect_right(seqs, known_seq) - 1 : bisect_right(seqs, last_seq)]
         levels = [state.membership.replicas[name].level for state in known]
         sighting = Sighting(f"{name} is called too old, of level {levels}", 0, last_seq)
-        chronicle.saw(TOO_OLD.name, sighting, holds=min(levels) < LEVEL)
+        chronicle.saw(laws.TOO_OLD.name, sighting, holds=min(levels) < LEVEL)
 
 
 def look_for_wrong_outcomes(
@@ -198,7 +187,7 @@ def look_for_wrong_outcomes(
         for request_id in sorted(said):
             what = f"{request_id} is {'not ' * is_there}in the log"
             holds = (request_id in ids) is is_there
-            chronicle.saw(TRUE_ANSWER.name, Sighting(what, 0, 0), holds=holds)
+            chronicle.saw(laws.TRUE_ANSWER.name, Sighting(what, 0, 0), holds=holds)
 
 
 def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, str | None]:
@@ -208,7 +197,6 @@ def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, s
 
 
 def compare_addresses(chronicle: Chronicle, given: Sequence[GivenAddress]) -> None:
-    """Compare the addresses that agents were given with the log."""
     handed_over: Counter[str] = Counter()
     bound: set[tuple[str, str]] = set()
     released: set[str] = set()
@@ -225,9 +213,9 @@ def compare_addresses(chronicle: Chronicle, given: Sequence[GivenAddress]) -> No
         times[node_id] += 1
         is_known = (node_id, address) in bound and times[node_id] <= handed_over[node_id]
         sighting = Sighting(f"{node} was given {address}", at_s, seq)
-        chronicle.saw(DURABLE_ADDRESS.name, sighting, holds=is_known)
+        chronicle.saw(laws.DURABLE_ADDRESS.name, sighting, holds=is_known)
         if node_id in known and node_id not in released:
             what = f"{node} had {known[node_id]} and was given {address}"
             sighting = Sighting(what, at_s, seq)
-            chronicle.saw(KEEPS_ADDRESS.name, sighting, holds=address == known[node_id])
+            chronicle.saw(laws.KEEPS_ADDRESS.name, sighting, holds=address == known[node_id])
         known[node_id] = address

@@ -15,10 +15,7 @@ from eventlog.errors import LogBusy, LogLacking, LogRewound, LogUnavailable, Seq
 from eventlog.format import NO_CHAIN
 from eventlog.testing import PowerLoss
 from nc.testing.simulation.lines import LATENCY_S
-from nc.testing.simulation.messages import Message, next_record
-from nc.testing.simulation.shared_log import SharedLog, Trouble
-
-__all__ = ["LogView"]
+from nc.testing.simulation.shared_log import Message, SharedLog, Trouble, next_record
 
 T = TypeVar("T")
 

@@ -46,7 +46,6 @@ class Life:
             self._context.copy().run(function, *args)
 
     def own(self, task: "asyncio.Task[Any]") -> None:
-        """Register a task of this life."""
         self._tasks[task] = None
         task.add_done_callback(self._forget)
 
@@ -85,18 +84,15 @@ class SimulatedLoop(VirtualLoop):
         super().__init__()
         self.set_task_factory(_make_task)
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]  # as below
+    def add_reader(self, _fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]  # as below
         """A simulated connection is readable at once."""
-        del fd
         self.call_soon(callback, *args)
 
-    def remove_reader(self, fd: Any) -> bool:
-        del fd
+    def remove_reader(self, _fd: Any) -> bool:
         return False
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # so generic that it says nothing
+    def run_in_executor(self, _executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # so generic that it says nothing
         """Run it in place: what blocks for a real disk takes no virtual time by itself."""
-        del executor
         done: asyncio.Future[Any] = self.create_future()
         try:
             done.set_result(func(*args))

@@ -34,7 +34,6 @@ _ARRIVED: Final = struct.Struct("!16xIQ")  # the destination, and a number behin
 
 
 def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes:
-    """An IPv4 packet that carries a number."""
     padding = bytes(max(size_bytes - MIN_HEADER_BYTES - _NUMBER_BYTES, 0))
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
@@ -58,9 +57,8 @@ class _Card:
         self._receive: Receive | None = None
         self._is_reading = False
 
-    def start(self, receive: Receive, lost: Callable[[], None]) -> None:
+    def start(self, receive: Receive, _lost: Callable[[], None]) -> None:
         """See `Device`; it is never lost."""
-        del lost
         self._receive, self._is_reading = receive, True
 
     def pause(self) -> None:

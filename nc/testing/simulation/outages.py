@@ -69,8 +69,6 @@ class RestartServer(Action):
 
 @dataclass(frozen=True, slots=True)
 class FillDisk(Action):
-    """A server's disk is full for a while."""
-
     for_s: int
     replica: int = 0
 

@@ -178,11 +178,8 @@ def _cut_off(
 
 
 def _leader(on: "Executor") -> "Site | None":
-    return next((site for site in on.cluster.sites if _leads(site)), None)
-
-
-def _leads(site: "Site") -> bool:
-    return site.server is not None and site.server.leads
+    sites = (site for site in on.cluster.sites if site.server is not None and site.server.leads)
+    return next(sites, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,36 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventlog.api import Record
-from eventlog.format import NO_CHAIN
+from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
-from nc.testing.simulation.messages import Message, next_record
 
-__all__ = ["SharedLog", "Trouble"]
+_EPOCH: Final = 1  # of all writers: nothing here looks at it
+
+
+class Message(NamedTuple):
+    """One append.
+
+    Attributes:
+        writer: whose append it was; with `number` it is told from all others.
+        record: without events, it is a marker.
+    """
+
+    writer: str
+    number: int
+    record: Record
+
+
+def next_record(after: int, chain: bytes, payload: bytes, count: int, at_ns: int) -> Record:
+    """The record behind event `after`, where the chain's hash is `chain`."""
+    kind = RecordType.EVENTS if count else RecordType.MARKER
+    header = RecordHeader(after + 1, count, kind, at_ns, _EPOCH)
+    chain = chain_record(chain, header, payload)
+    return Record(after + 1, count, at_ns, _EPOCH, chain, payload)
+
 
 _LAGS_S: Final = 1.0
 

@@ -13,7 +13,7 @@ from nc.clock import Clock
 from nc.data_folder import DataLost
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
-from nc.pki import PkiError
+from nc.pki.errors import PkiError
 from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, STARTS
@@ -224,7 +224,6 @@ class Site:
             self.data.disk.sync_fails_at = in_steps + self.data.disk.steps
 
     def mend_disk(self) -> None:
-        """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
         self.data.disk.sync_fails_at = self.data.disk.power_fails_at = None
 

@@ -58,7 +58,6 @@ class Traffic:
             self._cluster.saw(ONE_HOP, what, holds=self._hops[number] == 1)
 
     def arrive(self, machine: Machine, number: int, destination: str) -> None:
-        """A packet has come to a machine."""
         sent = self.under_way.pop(number, None)
         is_right = sent is not None and destination == machine.address == sent[1]
         self.arrived += 1

@@ -13,13 +13,7 @@ from nc.testing.search.choices import Choices
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation import actions as act
 from nc.testing.simulation.machines import JOINS_BY
-from nc.testing.simulation.outages import (
-    CutPower,
-    FailSync,
-    FillDisk,
-    KillServer,
-    RestartServer,
-)
+from nc.testing.simulation.outages import CutPower, FailSync, FillDisk, KillServer, RestartServer
 from nc.testing.simulation.quarrels import (
     LOG,
     Ask,
@@ -34,6 +28,7 @@ from nc.testing.simulation.quarrels import (
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 from nc.testing.targets.in_process import START_MS
+from nc.testing.targets.target import Ability
 
 DEFAULT_ACTIONS: Final = 40
 
@@ -83,7 +78,7 @@ class ClusterWorkload(Choices):
     """Draws actions; each rule is one thing that happens."""
 
     def __init__(self, pick: Any, *, is_shared: bool) -> None:
-        super().__init__(pick, with_links=False, with_sweep=False)
+        super().__init__(pick, frozenset(Ability) - {Ability.LINKS, Ability.SWEEP})
         self._is_shared = is_shared
         self._now_ms = 1000
         self.actions: list[act.Action] = []
@@ -106,7 +101,6 @@ class ClusterWorkload(Choices):
         return self.pick(range(SERVERS))
 
     def _server(self) -> int:
-        """The server that an action concerns."""
         return self._replica() if self._is_shared else 0
 
     # Rules

@@ -25,15 +25,7 @@ from nc.testing.contract.enrolment import Enrol, Renew
 from nc.testing.contract.history import Answer, CertificateSet, Secret
 from nc.testing.contract.machine_keys import key_pem
 from nc.testing.contract.membership import Invite, id_of
-from nc.testing.contract.operations import (
-    OK,
-    Call,
-    Facts,
-    IssueToken,
-    OpenLink,
-    Operation,
-    Redeem,
-)
+from nc.testing.contract.operations import OK, Call, Facts, IssueToken, OpenLink, Operation, Redeem
 from nc.testing.contract.values import UPSTREAM, imported_nodes, owner
 
 _TOKEN_DIGITS: Final = 16
@@ -106,7 +98,6 @@ class Names:
         return self.network_certificates(UPSTREAM if is_imported else operation.node)
 
     def remember(self, operation: Operation, answer: Answer) -> None:
-        """Keep what an answer gave out."""
         if isinstance(operation, IssueToken) and answer.is_ok:
             self._tokens[operation.token] = answer.token
         elif isinstance(operation, Redeem) and answer.is_ok:
@@ -147,7 +138,6 @@ def request_of(call: Call, names: Names) -> Message:
 
 
 def answer_in(call: Call, data: bytes) -> Answer:
-    """The answer in a response's bytes."""
     kind = message_factory.GetMessageClass(_METHODS[call.method].output_type)
     return answer_of(call, kind.FromString(data))
 
@@ -192,7 +182,6 @@ def _name_in(name: str, node_id: str) -> str:
 
 
 def _certificates_for(machine: str, told: Any) -> tuple[CertificateSet, ...]:
-    """Certificates for a machine's key."""
     grpc = (told.grpc_ca_pem, told.grpc_certificate_pem)
     network = (told.network_ca_pem, told.network_certificate_pem)
     key = key_pem(machine)
@@ -218,5 +207,4 @@ def _decoded(text: str) -> bytes:
 
 
 def denied(status: str, message: str) -> Answer:
-    """An answer that is a gRPC status instead of a response."""
     return Answer(Facts(status), message)

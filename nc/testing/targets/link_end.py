@@ -133,5 +133,4 @@ async def open_link(target: Target, opened_by: str, facts: MachineFacts) -> Link
 
 
 def link_tls(certificates: CertificateSet) -> ssl.SSLContext:
-    """What a node shows and trusts on its link."""
     return ClientTls(certificates.ca, certificates.key, certificates.certificate).context()

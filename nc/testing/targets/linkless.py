@@ -26,7 +26,7 @@ from nc.domain.tokens import ForgetExpiredTokens
 from nc.domain.updates import ReportFacts
 from nc.hub.admission import NodeWaits, admit
 from nc.hub.refusals import LinkRefused
-from nc.replica.replica import Origin
+from nc.replica.batch import Origin
 from nc.replica.waiting import WaitingNode
 from nc.replica_secrets import AuthorityFiles, ReplicaSecrets
 from nc.rpc.api import Inviting
@@ -177,7 +177,6 @@ class LinklessServer(LocalServer):
         return cast("list[Event]", events)
 
     async def bring(self, database: str, nodes: tuple[ImportedNode, ...], request_id: str) -> None:
-        """Import an upstream server's database."""
         command = ImportLitekube(sha256(database.encode()).hexdigest(), (), nodes)
         await self.replica.submit(command, Origin("import:litekube", "import", request_id))
 

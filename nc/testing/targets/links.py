@@ -15,14 +15,7 @@ from nc.agent.connection import Target
 from nc.net.machine import MachineFacts
 from nc.net.wire import EXPIRED, CloseCode
 from nc.testing.contract.history import Answer, CertificateSet
-from nc.testing.contract.operations import (
-    MISTAKE,
-    OK,
-    Facts,
-    Handshake,
-    LinkOperation,
-    OpenLink,
-)
+from nc.testing.contract.operations import MISTAKE, OK, Facts, Handshake, LinkOperation, OpenLink
 from nc.testing.contract.values import CONNECTED, INIT, NO_FACTS
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
@@ -190,7 +183,6 @@ class Links:
         await _until(is_missed)
 
     def _end_of(self, link: str) -> LinkEnd | None:
-        """The open link with this name."""
         upgrade = self._upgrades.get(link)
         if upgrade is None or not upgrade.done() or upgrade.exception() is not None:
             return None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, Channel
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
-from nc.clock import Clock, SystemClock, now_ms
+from nc.clock import SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
 from nc.services import NODE_SERVICE
 from nc.testing.contract.history import Answer, LogView
@@ -42,7 +42,6 @@ class Remote:
         tls: the gRPC CA, and an administrator's key and certificate; None for plain text.
         bootstrap_port: by default the one that GetBootStrapToken answers, on the same host.
         skew_ms: how far its clock may be from this machine's.
-        clock: this machine's.
     """
 
     def __init__(
@@ -52,13 +51,12 @@ class Remote:
         tls: ClientTls | None,
         bootstrap_port: int | None = None,
         skew_ms: int = CLOCK_SKEW_MS,
-        clock: Clock | None = None,
     ) -> None:
         self._host = host
         self._ports = {Port.CONTROL: port, Port.BOOTSTRAP: bootstrap_port}
         self._tls = tls
         self._skew_ms = skew_ms
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._runner = asyncio.Runner()
         self._clients: dict[tuple[Port, str, ClientTls | None], Channel] = {}
         self._names = Names()

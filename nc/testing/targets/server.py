@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.domain.administrators import InstallAdministrator
 from nc.domain.events import Certificate
@@ -39,15 +40,7 @@ from nc.rpc.queue.binding import Metadata
 from nc.rpc.request_ids import REQUEST_ID_KEY
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
-from nc.services import (
-    ADMIN_SERVICES,
-    BOOTSTRAP_SERVICE,
-    CONTROL_SERVICE,
-    INTERNAL_SERVICE,
-    JOINING_SERVICE,
-    NODE_SERVICE,
-    path_of,
-)
+from nc.services import NODE_SERVICE, path_of
 from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.machine_keys import key_pem
 from nc.testing.contract.operations import Call, Port
@@ -67,8 +60,8 @@ LIFETIME: Final = timedelta(days=365)
 _METHODS: Final = {
     port: methods_by_name(services)
     for port, services in (
-        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)),
-        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)),
+        (Port.CONTROL, (*CONTROL_PORT, NODE_SERVICE)),
+        (Port.BOOTSTRAP, BOOTSTRAP_PORT),
     )
 }
 

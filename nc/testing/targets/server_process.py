@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
+from nc.certificate_files import FolderPaths
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
@@ -22,7 +23,6 @@ from nc.domain.codec.records import entries_in
 from nc.domain.events import Event
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
-from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
 from nc.testing.contract.administration import STATUSES, AssignAddress, UnregisterNodesOf
 from nc.testing.contract.enrolment import NODE_STATUSES
@@ -280,7 +280,6 @@ def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -
 
 
 def _client_set(folder: Path) -> CertificateSet:
-    """The administrator's certificates in a folder of the server's."""
     paths = FolderPaths.within(folder)
     files = (paths.ca, paths.client, paths.client_key)
     return CertificateSet(*(path.read_bytes() for path in files))

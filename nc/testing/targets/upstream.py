@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.certificate_files import FolderPaths
 from nc.clock import SystemClock, now_utc
 from nc.data_folder import DataFolder
 from nc.domain.network import Network
-from nc.pki import FolderPaths
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.pki.pem import load_certificates, load_private_key, private_key_pem

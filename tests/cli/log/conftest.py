@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from eventlog import LogReader
-from nc.history.events import Recorded, history
+from nc.domain.codec.records import Recorded
+from nc.history.events import history
 from tests.support.programs import run_here
 from tests.support.written_log import Log, write_story
 

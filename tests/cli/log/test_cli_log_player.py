@@ -5,7 +5,7 @@ import time
 import pytest
 
 from nc.cli.log.player import LogPlayer, PlayerSource
-from nc.history.events import Recorded
+from nc.domain.codec.records import Recorded
 from nc.history.player import Player
 from tests.support.replica_bench import ManualClock
 from tests.support.watched_player import (

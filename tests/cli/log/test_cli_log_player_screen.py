@@ -6,9 +6,9 @@ from textual.binding import Binding
 from nc.cli.log.player import LogPlayer
 from nc.cli.log.player_dialogs import HELP
 from nc.cli.log.player_nodes import STATE_STYLES, NodeTable
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered
 from nc.domain.fsm import ConnectionState
-from nc.history.events import Recorded
 from nc.history.fields import field_texts
 from nc.history.player import AS_FAST_AS_IT_GOES
 from tests.support.histories import NOW_MS

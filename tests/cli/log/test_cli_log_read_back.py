@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eventlog import LogReader
-from nc.history.events import events_of
+from nc.domain.codec.records import events_of
 from nc.history.state_fields import state_fields
 from nc.text import iso_time
 from tests.support.written_log import ALPHA, ALPHA_TOKEN, BETA, EVENTS, TOKEN, Log, fold

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogReader
+from nc.domain.codec.records import Recorded, events_of
 from nc.domain.events import LogRepaired
-from nc.history.events import Recorded, events_of
 from tests.support.programs import BIN, run_here
 from tests.support.repaired_log import contents, history, log, log_json, state_at_start
 from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from nc.cli.log.app import LogCommands
 from nc.cli.log.render import line_parts, text_format
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event
-from nc.history.events import Recorded
 from nc.history.fields import KIND_NAMES
 from tests.support import event_strategies
 from tests.support.programs import run_here

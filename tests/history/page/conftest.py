@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
+from nc.domain.codec.records import Recorded
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.export.html import write_page
 from tests.support.busy_log import busy_history
 from tests.support.chromium import INSTALL, REQUIRED, Chromium, Tab, is_installed

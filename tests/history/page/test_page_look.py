@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event, NodeRegistered, ReplicaStarted, ReplicaStopped
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fold import state_at
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab

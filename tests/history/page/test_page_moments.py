@@ -4,6 +4,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import (
     Entry,
     Event,
@@ -12,7 +13,7 @@ from nc.domain.events import (
     ReplicaStarted,
     ReplicaStopped,
 )
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fields import json_fields, kind_of
 from nc.history.fold import state_at
 from nc.history.timelines import status_of

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event, LogRepaired, NodeRegistered, ReplicaStarted
 from nc.domain.state import State
-from nc.history.events import Recorded
 from nc.history.export.html import write_page
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab

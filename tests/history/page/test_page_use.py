@@ -1,7 +1,8 @@
 import json
 
+from nc.domain.codec.records import Recorded
 from nc.domain.fsm import ConnectionState
-from nc.history.events import Recorded, field_of
+from nc.history.events import field_of
 from nc.history.fields import json_fields, kind_of
 from nc.history.fold import state_at
 from tests.support.busy_log import busy_history

@@ -9,7 +9,7 @@ import pytest
 from nc.clock import SystemClock, now_ms
 from nc.domain.tokens import RedeemToken
 from nc.pb.admin.v1 import nodes_pb2 as pb
-from nc.replica.replica import Origin
+from nc.replica.batch import Origin
 from nc.testing import InProcess, IssueToken, Redeem, Unregister
 from nc.testing.contract.administration import UpdateNode
 from nc.testing.search import Trial

@@ -1,6 +1,5 @@
 """`ncadm admins …`: operators' certificates."""
 
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
@@ -24,6 +23,7 @@ from nc.cli.options import (
     Format,
     FormatOption,
     YesOption,
+    value_of,
 )
 from nc.client.contexts import LOOPBACK, Context
 from nc.client.types import Administrator, IssuedAdministrator, Role
@@ -106,7 +106,8 @@ def issue(
 
     Example: ncadm admins issue --role viewer --name eve --out ./eve
     """
-    duration = None if lifetime is None else _duration(lifetime)
+    with value_of("--lifetime"):
+        duration = None if lifetime is None else parse_duration(lifetime)
     key_pem, csr_pem = _request(name) if csr is None else (b"", _read(csr))
     with client_of(context) as client, prepared(out):
         issued = client.administrators.issue(
@@ -140,13 +141,6 @@ def _outside(place: Context) -> str:
     host = "SERVER" if place.host in {LOOPBACK, "localhost"} else place.host
     port = "" if place.port == DEFAULT_GRPC_PORT else f" --port {place.port}"
     return f"--ip {host}{port}"
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--lifetime") from None
 
 
 def _request(name: str) -> tuple[bytes, bytes]:

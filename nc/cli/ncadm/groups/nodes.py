@@ -14,22 +14,13 @@ class NodesCommands(LazyGroup):
             "List nodes: all, or those that fit.",
             "nc.cli.ncadm.groups.nodes_shown:list_nodes",
         ),
-        "show": (
-            "Print all that is known of a node.",
-            "nc.cli.ncadm.groups.nodes_shown:show",
-        ),
-        "rename": (
-            "Give a node another name.",
-            "nc.cli.ncadm.groups.nodes_changed:rename",
-        ),
+        "show": ("Print all that is known of a node.", "nc.cli.ncadm.groups.nodes_shown:show"),
+        "rename": ("Give a node another name.", "nc.cli.ncadm.groups.nodes_changed:rename"),
         "label": (
             "Set labels of a node, and remove some.",
             "nc.cli.ncadm.groups.nodes_changed:label",
         ),
-        "note": (
-            "Write a note about a node.",
-            "nc.cli.ncadm.groups.nodes_changed:note",
-        ),
+        "note": ("Write a note about a node.", "nc.cli.ncadm.groups.nodes_changed:note"),
         "assign": (
             "Give a node an overlay address of your choice.",
             "nc.cli.ncadm.groups.nodes_changed:assign",
@@ -38,10 +29,7 @@ class NodesCommands(LazyGroup):
             "Remove nodes for good: those named, or all of one bootstrap token.",
             "nc.cli.ncadm.groups.nodes_changed:unregister",
         ),
-        "set-expiry": (
-            "Set when a node expires.",
-            "nc.cli.ncadm.groups.nodes_changed:set_expiry",
-        ),
+        "set-expiry": ("Set when a node expires.", "nc.cli.ncadm.groups.nodes_changed:set_expiry"),
     }
 
 

@@ -17,7 +17,7 @@ from nc.cli.ncadm.references import (
     references,
 )
 from nc.cli.ncadm.session import client_of, confirm
-from nc.cli.options import Document, DocumentOption, Format, FormatOption, YesOption
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, YesOption, value_of
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import TokenFileOption
 from nc.clock import SystemClock, now_ms
@@ -133,11 +133,9 @@ def set_expiry(
     Example: ncadm nodes set-expiry pi-3 +30d
     """
     named = reference(node)
-    try:
+    with value_of("TIME"):
         expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
         moment = datetime.fromtimestamp(expires_at_s, UTC) if expires_at_s else None
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(str(error), param_hint="TIME") from error
     with client_of(context) as client:
         changed = client.nodes.set_expiry(named, moment)
         _show(changed, f"{name_of(changed)} expires: {expiry_text(expires_at_s * 1000)}", output)

@@ -1,7 +1,7 @@
 """`ncadm nodes list` and `show`."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.references import NodeArgument, TokenIdOption, reference
 from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, shown
-from nc.cli.options import Document, DocumentOption, Format, FormatOption
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, WatchOption, value_of
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
@@ -81,9 +81,7 @@ def list_nodes(
     limit: Annotated[
         int | None, typer.Option(min=1, max=LARGEST_UINT32, help="At most so many.")
     ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
-    ] = False,
+    watch: WatchOption = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List nodes: all, or those that fit.
@@ -93,7 +91,8 @@ def list_nodes(
     states = [_state(text) for text in state or ()]
     is_filtered = states or selector or search or token_id or ending
     none = "there are no such nodes" if is_filtered else _NO_NODES
-    within = None if ending is None else _duration(ending)
+    with value_of("--ending"):
+        within = None if ending is None else parse_duration(ending)
     with client_of(context) as client:
 
         def text() -> str:
@@ -120,13 +119,6 @@ def _state(text: str) -> NodeState:
     return NodeState(text.upper())
 
 
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ending") from None
-
-
 def show(
     context: typer.Context,
     node: NodeArgument = None,
@@ -143,7 +135,6 @@ def show(
 
 
 def node_text(node: Node, output: Document) -> str:
-    """A node, with each field on a line of its own."""
     if output is not Document.TABLE:
         return render.as_data(render.plain(node), output)
     facts, kept = node.facts, "assigned, " if node.address_assigned else ""

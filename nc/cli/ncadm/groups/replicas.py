@@ -19,6 +19,7 @@ from nc.cli.options import (
     Format,
     FormatOption,
     YesOption,
+    value_of,
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation
@@ -144,13 +145,10 @@ def _issued_text(issued: IssuedInvitation, output: Document) -> str:
 
 
 def _lifetime(text: str) -> timedelta:
-    try:
-        duration = parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--lifetime") from None
-    if not duration:
-        raise typer.BadParameter("more than no time", param_hint="--lifetime")
-    return duration
+    with value_of("--lifetime"):
+        if duration := parse_duration(text):
+            return duration
+        raise ValueError("more than no time")
 
 
 def remove(

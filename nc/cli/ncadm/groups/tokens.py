@@ -21,6 +21,7 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    WatchOption,
     YesOption,
 )
 from nc.cli.streams import require_stdout
@@ -160,9 +161,7 @@ def list_tokens(
     every: Annotated[
         bool, typer.Option("--all", "-a", help="Expired and revoked ones too, while remembered.")
     ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
-    ] = False,
+    watch: WatchOption = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List bootstrap tokens by their ids. The tokens themselves are not kept.
