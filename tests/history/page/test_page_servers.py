@@ -2,6 +2,7 @@
 
 import pytest
 
+from nc.domain.codec.records import Recorded
 from nc.domain.events import (
     Entry,
     Event,
@@ -10,7 +11,6 @@ from nc.domain.events import (
     ReplicaStarted,
     ReplicaStopped,
 )
-from nc.history.events import Recorded
 from nc.history.running import Running
 from tests.support.histories import NOW_MS
 from tests.support.shown_page import Shown, recorded_at_ms
