@@ -76,7 +76,7 @@ class FileLog:
                 self._lock.release()
                 raise
         except OSError as error:
-            raise LogUnavailable(folder, _not_opened(error)) from error
+            raise LogUnavailable(folder, _not_opened(error, segment_size_bytes)) from error
 
     def _open(self) -> None:
         self._check_kind()
@@ -242,10 +242,11 @@ class FileLog:
             self.followers.close()
 
 
-def _not_opened(error: OSError) -> str:
+def _not_opened(error: OSError, segment_size_bytes: int) -> str:
     """Why a log cannot be opened. It does not wait for room: the operator would not notice."""
     if error.errno in ROOM:
-        return f"the disk has no room to open it: {error}; free some space"
+        needs = f"a segment takes {segment_size_bytes:,} bytes when it is made"
+        return f"the disk has no room to open it: {error}; free some space: {needs}"
     if error.errno == errno.ELOOP:
         return f"{error.filename} is a symbolic link, which is not followed; remove it"
     return f"cannot be opened: {error}"

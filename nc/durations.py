@@ -19,6 +19,8 @@ _SECONDS: Final = {
     for name in names
 }
 
+_EXACT_UNITS: Final = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+
 
 def parse_duration(text: str) -> timedelta:
     """`90s`, `10m`, `2h`, `30d`, `1w`, or several together (`1h30m`); also with whole words.
@@ -39,6 +41,23 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(seconds=total_s)
     except OverflowError:
         raise ValueError(f"{quoted(text)} is longer than there are years") from None
+
+
+def exact_duration(seconds: int) -> str:
+    """A duration as people write it, to the second: `8 days`, `7 days 1 second`, `-90 seconds`.
+
+    What `parse_duration` reads, if it is not negative: a refusal names what was asked for, and a
+    rounded figure could be one that is allowed.
+    """
+    if not seconds:
+        return "0 seconds"
+    rest = abs(seconds)
+    parts = []
+    for name, unit_s in _EXACT_UNITS:
+        count, rest = divmod(rest, unit_s)
+        if count:
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return ("-" if seconds < 0 else "") + " ".join(parts)
 
 
 def starts_with_duration(text: str) -> bool:

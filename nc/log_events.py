@@ -26,6 +26,7 @@ SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
 REPLICA_ADMITTED: Final = "replica.admitted"  # an invitation has filled the data folder
+REPLICA_ADDRESS: Final = "replica.address"  # it may be the wrong one for the others
 REPLICA_INVITATION_IGNORED: Final = "replica.invitation_ignored"  # the folder has its keys
 CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"

@@ -20,6 +20,7 @@ def moment(unix_ms: int) -> str:
 
 
 _UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+_SHORT_S: Final = 120.0
 
 
 def duration_text(seconds: float) -> str:
@@ -29,6 +30,11 @@ def duration_text(seconds: float) -> str:
         if seconds >= 2 * unit_s:
             return f"{seconds / unit_s:.0f} {name}"
     return f"{seconds:.3g} seconds"
+
+
+def wait_text(seconds: float) -> str:
+    """How long something waits: `0.4 s`, `90.0 s`, from two minutes on `5 minutes`."""
+    return f"{seconds:.1f} s" if seconds < _SHORT_S else duration_text(seconds)
 
 
 def expiry_text(unix_ms: int) -> str:

@@ -14,6 +14,7 @@ from eventlog.format import SEGMENT_SIZE_BYTES
 from eventlog.jetstream.address import SCHEMES, AddressWrong, StreamAddress
 from eventlog.jetstream.connection import connect, disconnect
 from eventlog.jetstream.log import JetStreamLog
+from eventlog.jetstream.publishing import require_publishing
 from eventlog.jetstream.stream import (
     StreamMissing,
     check_servers,
@@ -63,7 +64,8 @@ async def open(  # noqa: A001 - called as `jetstream.open`
         LogLocked: another process has the copy.
         LogDamaged: the copy or a message is not as it was written.
         LogRewound: the stream does not have what the copy has.
-        LogUnavailable: the servers do not answer, or could lose events; or the copy is another's.
+        LogUnavailable: the servers do not answer, could lose events, or take none of this user; or
+            the copy is another's.
     """
     address = StreamAddress.parse(address) if isinstance(address, str) else address
     client = await connect(address)
@@ -71,6 +73,8 @@ async def open(  # noqa: A001 - called as `jetstream.open`
         if not only_reads:
             await check_servers(client, address)
         log_id = await open_stream(client, address, moved_to)
+        if not only_reads:
+            await require_publishing(client, address)
         copy = FolderCopy(
             Path(folder),
             log_id,
@@ -111,12 +115,13 @@ async def make(
 
     Raises:
         AddressWrong: it is no address.
-        LogUnavailable: the servers do not answer, refuse it, or could lose events.
+        LogUnavailable: the servers do not answer, refuse it or this user, or could lose events.
     """
     address = StreamAddress.parse(address) if isinstance(address, str) else address
     client = await connect(address)
     try:
         await check_servers(client, address)
+        await require_publishing(client, address)
         made = log_id or random_bytes(LOG_ID_BYTES)
         await make_stream(client, address, made, replicas, max_bytes)
     finally:

@@ -101,7 +101,8 @@ class StreamAddress(NamedTuple):
 
 def _options(address: str, query: str) -> dict[str, str]:
     options: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    as_typed = query.replace("+", "%2B")  # in forms it is a space, and files have it in their names
+    for name, value in parse_qsl(as_typed, keep_blank_values=True):
         if name not in (*_FILES, "monitor"):
             raise AddressWrong(address, f"“{name}” is no option")
         if name in options or not value:

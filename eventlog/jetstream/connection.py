@@ -52,15 +52,16 @@ class _Transport(TcpTransport):
     long as TCP tries.
 
     Args:
-        wants_tls: whether nothing may be sent without; the client leaves that to the server.
+        address: with TLS, nothing is sent without, which the client leaves to the server; and its
+            files are read for each connection, so that new ones serve from the next one on.
 
     Attributes:
         stage: of the connection.
     """
 
-    def __init__(self, wants_tls: bool) -> None:
+    def __init__(self, address: StreamAddress) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._wants_tls = wants_tls
+        self._address = address
         self.stage = Stage.CONNECTING
 
     def __bool__(self) -> bool:
@@ -99,7 +100,7 @@ class _Transport(TcpTransport):
 
     @property
     def _may_send(self) -> bool:
-        return self.stage is Stage.OVER_TLS or not self._wants_tls
+        return self.stage is Stage.OVER_TLS or not self._address.is_tls
 
     async def connect_tls(
         self,
@@ -113,10 +114,9 @@ class _Transport(TcpTransport):
         reader = asyncio.StreamReader()
         protocol = _OverTls(reader)
         name = uri if isinstance(uri, str) else uri.hostname
+        context = _tls(self._address) if self._address.is_tls else ssl_context
         async with asyncio.timeout(connect_timeout):
-            made = await loop.start_tls(
-                plain.transport, protocol, ssl_context, server_hostname=name
-            )
+            made = await loop.start_tls(plain.transport, protocol, context, server_hostname=name)
         transport = cast("asyncio.WriteTransport", made)
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         self._io_reader = reader
@@ -132,18 +132,48 @@ class _Transport(TcpTransport):
 
 
 class Connection(Client):
-    """The client, and what it was denied.
+    """The client, which never gives up, and what it was denied.
 
     Attributes:
         denied: what a server has said last that this user may not do; "": nothing.
+        why_lost: why it was not connected again, when that was tried last.
     """
 
     denied = ""
+    why_lost = ""
+
+    @property
+    def problem(self) -> str:
+        """Why it is not connected now; "" if it is, or that is not known."""
+        return "" if self.is_connected else self.why_lost
 
     @property
     def has_jetstream(self) -> bool:
         """Whether the server has it, for whichever accounts."""
         return bool(self._server_info.get("jetstream"))
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Connect again, whatever a server says; the client's own is closed for good then.
+
+        Such as for credentials that have ended, of which there are new ones by now.
+        """
+        if _DENIED.search(err_msg):
+            await super()._process_err(err_msg)
+        elif self.is_connected:
+            error = nats.errors.Error(f"nats: {err_msg}")
+            await self._process_op_err(error)
+            await self._error_cb(error)
+
+    async def _attempt_reconnect(self) -> None:
+        """Try until there is a connection; the client's own ends with an error of no server."""
+        while not self.is_closed:
+            try:
+                await super()._attempt_reconnect()
+            except Exception as error:  # noqa: BLE001 - such as of credentials that cannot be read
+                await self._error_cb(error)
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
 
 def unanswered(
@@ -165,18 +195,20 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Connection:
     problems: list[tuple[Stage, Exception]] = []
 
     async def note(error: Exception) -> None:
-        """The client tries the next server by itself; later, who asks sees what is unanswered."""
+        """The client tries the next server by itself."""
         if client.is_connected:
             found = _DENIED.search(str(error))
             client.denied = found[1] if found else client.denied
-        elif not is_made:
+        elif is_made:
+            client.why_lost = causes.not_let_in(address, transport.stage, error).reason
+        else:
             problems.append((transport.stage, error))
 
     is_made = False
     credentials = None if address.credentials is None else Credentials(address.credentials)
     context = _tls(address) if address.is_tls else None
     client = Connection()
-    client._transport = transport = _Transport(address.is_tls)  # noqa: SLF001 - its only way
+    client._transport = transport = _Transport(address)  # noqa: SLF001 - its only way
     try:
         async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
             await client.connect(

@@ -174,11 +174,14 @@ def _seq_of(message: Msg) -> int | None:
     """Its stream sequence number; None for the message that ends an answer.
 
     Raises:
-        nats.errors.Error: it is no answer: such as NATS's 503, if there are no responders.
+        nats.errors.Error: it is none, as NATS's 503 if there are no responders, or has no number.
     """
     headers = message.headers or {}
     if status := headers.get("Status"):
         if status in _END:
             return None
         raise nats.errors.Error(f"status {status}: {headers.get('Description', 'no responders')}")
-    return int(headers["Nats-Sequence"])
+    try:
+        return int(headers["Nats-Sequence"])
+    except (KeyError, ValueError):
+        raise nats.errors.Error("an answer that is none of NATS") from None

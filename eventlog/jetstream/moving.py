@@ -5,22 +5,22 @@ that was interrupted is continued by moving again.
 """
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import eventlog
 from eventlog.api import Record
 from eventlog.copies import mark_as_copy, unmark
-from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
+from eventlog.errors import LogBusy, LogFull, LogRewound, LogUnavailable, RecordTooLarge
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream import JetStreamLog, StreamAddress, StreamMissing, make
 from eventlog.jetstream import open as open_stream
 from eventlog.jetstream.connection import FAILURES, Connection, connect, disconnect, unanswered
 from eventlog.jetstream.messages import Codec, End, fetch, subject_of
+from eventlog.jetstream.publishing import NO_ROOM, said_by
 from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_of
 from eventlog.jetstream.stream import open_stream as stream_id
 from eventlog.reader import LogReader
@@ -70,11 +70,9 @@ async def to_stream(
                         raise RecordTooLarge(len(record.payload), limit)
                     messages.append((codec.encode_again(record, before), record))
                     before = record.chain
-                await asyncio.gather(
-                    *(
-                        _send(client, address, data, record, place + number)
-                        for number, (data, record) in enumerate(messages)
-                    )
+                await _together(
+                    _send(client, address, data, record, place + number)
+                    for number, (data, record) in enumerate(messages)
                 )
                 place += len(messages)
                 progress(batch[-1].last_seq, last_seq)
@@ -85,10 +83,28 @@ async def to_stream(
     return head
 
 
+async def _together(sending: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all; the first that fails ends the others."""
+    tasks = [asyncio.create_task(each) for each in sending]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
 async def _send(
     client: Connection, address: StreamAddress, data: bytes, record: Record, after: int
 ) -> None:
-    """Publish a record until it is in its place."""
+    """Publish a record until it is in its place.
+
+    Raises:
+        LogUnavailable: this user may not publish.
+        LogFull: the stream has no room.
+        LogRewound: another record is there.
+        LogBusy: the servers do not take it.
+    """
     headers = {
         "Nats-Msg-Id": record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(after),
@@ -100,13 +116,17 @@ async def _send(
         try:
             subject = subject_of(address.stream)
             answer = await client.request(subject, data, _ANSWER_S, headers=headers)
-            found = json.loads(answer.data)
-        except (*FAILURES, ValueError) as error:
-            problem = repr(error)
+        except FAILURES as error:
+            if client.denied:
+                raise unanswered(client, address, "nothing can be sent", error) from error
+            problem = str(error) or problem
         else:
-            if found.get("seq") == after + 1:
+            said = said_by(answer.data)
+            if said.place == after + 1:
                 return
-            problem = str(found.get("error", found))
+            if said.code in NO_ROOM:
+                raise LogFull(str(address), f"the stream takes nothing more: {said.why}")
+            problem = said.why
             there = await _chain_at(client, address, after + 1)
             if there == record.chain:
                 return

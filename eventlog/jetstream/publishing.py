@@ -5,10 +5,11 @@ they fit in one place only: they are acknowledged, or the place is taken, and wh
 """
 
 import asyncio
+import contextlib
 import json
 import re
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from eventlog.api import Record
 from eventlog.errors import LogBusy, LogFull, LogRewound, LogUnavailable
@@ -18,15 +19,16 @@ from eventlog.jetstream.connection import FAILURES, Connection
 from eventlog.jetstream.messages import subject_of
 from eventlog.jetstream.tail import Tail
 
-__all__ = ["Outcome", "Pending", "publish"]
+__all__ = ["NO_ROOM", "Outcome", "Pending", "publish", "require_publishing", "said_by"]
 
 TRY_S: Final = 1.5  # then the same is sent to another server
 _AGAIN_S: Final = 0.05
 _REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for less than that
 
 _WRONG_LAST_SEQUENCE: Final = 10071
-_NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
+NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
 _SEALED: Final = 10109
+_EXPECTED_STREAM: Final = "Nats-Expected-Stream"
 _LAST: Final = re.compile(r"(\d+)\s*$")
 
 
@@ -65,40 +67,70 @@ async def publish(
     """
     name, loop = str(address), asyncio.get_running_loop()
     begun_s = loop.time()
+    tail.kept = pending.after + 1
     while True:
-        answer = await _ask(client, address.stream, pending)
-        error = answer.get("error")
-        if error is None and "seq" in answer:
-            _check_place(name, int(answer["seq"]), pending)
+        said = await _ask(client, address.stream, pending)
+        if said.place:
+            _check_place(name, said.place, pending)
             await tail.pass_own(pending.after + 1, pending.data)
             return Outcome.APPENDED
-        code, why = (error or {}).get("err_code"), (error or {}).get("description", "no answer")
-        waited_s = loop.time() - begun_s
-        if not answer and client.denied:
-            raise LogUnavailable(name, not_permitted(address.stream, client.denied))
-        if code == _WRONG_LAST_SEQUENCE:
-            last = int(found[1]) if (found := _LAST.search(why)) else pending.after
+        if tail.chain_at(pending.after + 1) is not None:  # the place was read, whatever is answered
+            return _outcome(tail, pending)
+        _check_refusal(said, client, address, pending)
+        waited_s, is_behind = loop.time() - begun_s, False
+        if said.code == _WRONG_LAST_SEQUENCE:
+            last = int(found[1]) if (found := _LAST.search(said.why)) else pending.after
             if last > pending.after:
                 return await _read(tail, pending, name, busy_after_s - waited_s)
-            if last < pending.after and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
+            is_behind = last < pending.after
+            if is_behind and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
-        elif code == _SEALED:
-            raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
-        elif code in _NO_ROOM and not pending.is_open:
-            raise LogFull(name, f"the stream takes nothing more: {why}")
         pending.is_open = True
-        if waited_s > busy_after_s and code != _WRONG_LAST_SEQUENCE:
-            raise LogBusy(name, why)
+        if waited_s > busy_after_s and not is_behind:
+            raise LogBusy(name, client.problem or said.why)
         await asyncio.sleep(_AGAIN_S)
 
 
-async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, Any]:
-    """What a server answers; {} if none does."""
+async def require_publishing(client: Connection, address: StreamAddress) -> None:
+    """Find out whether this user may publish, before anything is made for it.
+
+    The message names another stream than the one that it goes to, so every server refuses it, and
+    before the stream is made none answers. Who is refused is told so in either case.
+
+    Raises:
+        LogUnavailable: it may not.
+    """
+    client.denied = ""
+    with contextlib.suppress(*FAILURES):
+        async with asyncio.timeout(TRY_S):
+            await client.request(
+                subject_of(address.stream),
+                b"",
+                None,  # type: ignore[arg-type]  # as below
+                headers={_EXPECTED_STREAM: f"{address.stream}-"},
+            )
+    if client.denied:
+        raise LogUnavailable(str(address), not_permitted(address.stream, client.denied))
+
+
+class Said(NamedTuple):
+    """What a server has answered: the place that the record has, or why it has none."""
+
+    place: int = 0
+    code: int = 0
+    why: str = "no answer"
+
+
+_NOTHING: Final = Said()
+
+
+async def _ask(client: Connection, stream: str, pending: Pending) -> Said:
+    """Publish once."""
     headers = {
         "Nats-Msg-Id": pending.record.chain.hex(),
         "Nats-Expected-Last-Sequence": str(pending.after),
-        "Nats-Expected-Stream": stream,
+        _EXPECTED_STREAM: stream,
     }
     client.denied = ""
     try:
@@ -113,14 +145,34 @@ async def _ask(client: Connection, stream: str, pending: Pending) -> dict[str, A
     except TimeoutError:
         if not client.denied:
             await client.force_reconnect()  # the server may be cut off, and not know it
-        return {}
+        return _NOTHING
     except FAILURES:
-        return {}
+        return _NOTHING
+    return said_by(message.data)
+
+
+def said_by(answer: bytes) -> Said:
+    """What an answer says; one that cannot be read leaves open what has happened."""
     try:
-        found = json.loads(message.data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = json.loads(answer)
+        if error := found.get("error"):
+            return Said(0, int(error.get("err_code", 0)), str(error.get("description", "")))
+        return Said(int(found["seq"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Said(why="an answer that is none of NATS")
+
+
+def _check_refusal(
+    said: Said, client: Connection, address: StreamAddress, pending: Pending
+) -> None:
+    """Raise what asking again would not change."""
+    name = str(address)
+    if said is _NOTHING and client.denied:
+        raise LogUnavailable(name, not_permitted(address.stream, client.denied))
+    if said.code == _SEALED:
+        raise LogUnavailable(name, "the stream is sealed: its log was moved elsewhere")
+    if said.code in NO_ROOM and not pending.is_open:
+        raise LogFull(name, f"the stream takes nothing more: {said.why}")
 
 
 def _check_place(name: str, seq: int, pending: Pending) -> None:
@@ -138,5 +190,9 @@ async def _read(tail: Tail, pending: Pending, name: str, patience_s: float) -> O
     except TimeoutError:
         pending.is_open = True
         raise LogBusy(name, f"message {place} is there, and no server gives it") from None
-    is_ours = tail.chain_at(place) == pending.record.chain
+    return _outcome(tail, pending)
+
+
+def _outcome(tail: Tail, pending: Pending) -> Outcome:
+    is_ours = tail.chain_at(pending.after + 1) == pending.record.chain
     return Outcome.APPENDED if is_ours else Outcome.REFUSED

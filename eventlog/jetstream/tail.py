@@ -7,6 +7,7 @@ Nothing is believed that does not continue the chain.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from nats.aio.msg import Msg
@@ -14,7 +15,6 @@ from nats.aio.subscription import Subscription
 
 from eventlog.copies import FolderCopy
 from eventlog.errors import (
-    LogError,
     LogLacking,
     LogRewound,
     LogUnavailable,
@@ -48,6 +48,7 @@ class Tail:
         end: of what was read and verified.
         epoch: of the last record.
         is_marked: whether that is a marker.
+        kept: the place of a message whose chain hash is not forgotten, however many follow it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Tail:
         self.end = End(0, copy.last_seq, copy.head)
         self.epoch = copy.epoch - 1
         self.is_marked = copy.is_marked
+        self.kept = 0
         self._chains: dict[int, bytes] = {0: NO_CHAIN}
         self._early: dict[int, bytes] = {}
         self._woken = asyncio.Event()
@@ -116,7 +118,7 @@ class Tail:
                 await self._subscription.unsubscribe()
 
     def chain_at(self, seq: int) -> bytes | None:
-        """The chain hash of a message that was read lately."""
+        """The chain hash of a message that was read lately, or is kept."""
         return self._chains.get(seq)
 
     async def reach(self, seq: int) -> None:
@@ -165,7 +167,7 @@ class Tail:
                 if self._early or not is_woken:
                     with suppress(*FAILURES):
                         await self._fetch()
-        except LogError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is followed
             fail(error)
 
     async def _pass_early(self) -> None:
@@ -203,8 +205,9 @@ class Tail:
             raise LogUnavailable(self._name, f"its copy cannot be written: {error}") from error
         self.end = end
         self.epoch, self.is_marked = records[-1].epoch, not records[-1].count
-        while len(self._chains) > _REMEMBERED:
-            del self._chains[next(iter(self._chains))]
+        for seq in list(islice(self._chains, max(0, len(self._chains) - _REMEMBERED))):
+            if seq != self.kept:
+                del self._chains[seq]
 
     async def _locate(self) -> None:
         """Find the message that the copy ends with.

@@ -39,7 +39,7 @@ from nc.agent.leaving import Leaving
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, Unconfirmed
 from nc.agent.machine import this_machine
 from nc.agent.renewal import Renewal
-from nc.agent.retries import Retries
+from nc.agent.retries import Retries, again_text
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.agent.traffic import Traffic
@@ -211,9 +211,8 @@ class Agent:
             device=self.traffic.device_name,
         )
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
-        if self._renewal is not None:
-            return
-        if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
+        tls = self._tls if self._renewal is None else None
+        if tls and (text := tls.announcement(now_utc(self._clock))):
             self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
 
     async def _newer_link(
@@ -231,6 +230,7 @@ class Agent:
             self._replaced.clear()
             self._leaving.is_due.clear()
             opening = asyncio.create_task(self._open(left))
+            current.has_newer = True
             try:
                 if await is_first(current.ended, asyncio.wait([opening])):
                     self.traffic.pause()  # the newer one has taken over at the server
@@ -239,7 +239,7 @@ class Agent:
                 if current.ended.done():
                     return None
                 wait_s = self._delay_s(error, 0.0)
-                text = f"no newer link: {error}; trying again in {wait_s:.1f} s"
+                text = f"no newer link: {error}; {again_text(wait_s)}"
                 self._log.warning(log_events.AGENT_NOT_RENEWED, message=text)
                 if left is None:
                     asyncio.get_running_loop().call_later(wait_s, self._replaced.set)
@@ -295,6 +295,6 @@ class Agent:
         return await hints_for(error, now, self._addresses.all, self._settings.proxy, problem)
 
     def _report(self, error: LinkEnded, hints: list[str], wait_s: float) -> None:
-        text = "; ".join([str(error), *hints, f"trying again in {wait_s:.1f} s"])
+        text = "; ".join([str(error), *hints, again_text(wait_s)])
         self._log.warning(log_events.AGENT_DISCONNECTED, reason=type(error).__name__, message=text)
         sd_notify.status(f"not connected: {text}")

@@ -94,6 +94,7 @@ class HubConnection(WSListener):
         offload: whether the server speaks the offload subprotocol.
         told: where the server says that it and its like are reached.
         is_to_leave: the server is out of touch with its like, and asks the node to go to another.
+        has_newer: this agent has begun a newer link, or tried to.
         on_told: called when it has said so anew.
         deliver: gets every packet, from `begin` on.
         writable: called with False when the send queue is full, and with True when it is not.
@@ -107,7 +108,7 @@ class HubConnection(WSListener):
         loop = asyncio.get_running_loop()
         self.offload = False
         self.told: tuple[wire.Address, ...] = ()
-        self.is_to_leave = False
+        self.is_to_leave = self.has_newer = False
         self.on_told: Callable[[], None] | None = None
         self.deliver: Deliver | None = None
         self.writable: Callable[[bool], None] | None = None
@@ -187,7 +188,7 @@ class HubConnection(WSListener):
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
-            self._reason = self._reason or closed_by(frame)
+            self._reason = self._reason or closed_by(frame, has_newer=self.has_newer)
             transport.send_close(WSCloseCode.OK, b"")
             transport.disconnect()
             self._finish()  # an upstream server keeps TCP open, and `disconnect` waits for its end

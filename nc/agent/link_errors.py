@@ -74,8 +74,12 @@ class Unconfirmed(LinkEnded):
     """One of several servers says that this node was unregistered: another is asked."""
 
 
-def closed_by(frame: WSFrame) -> LinkEnded:
-    """The reason in the server's close frame."""
+def closed_by(frame: WSFrame, *, has_newer: bool) -> LinkEnded:
+    """The reason in the server's close frame.
+
+    Where the agent has not tried a newer link itself, one that took over is that of another
+    machine, which somebody has to see to.
+    """
     code, text = int(frame.get_close_code().value), frame.get_close_message() or b""
     reason = printable(text.decode("utf-8", "replace"))
     sentence = f"the server closed the link: {reason or 'no reason given'} (code {code})"
@@ -83,6 +87,8 @@ def closed_by(frame: WSFrame) -> LinkEnded:
         return LinkEnded(sentence)
     if reason == wire.UNREGISTERED.reason:
         return NodeUnregistered(sentence)
+    if has_newer and reason == wire.SUPERSEDED.reason:
+        return LinkEnded(sentence)
     is_later = reason in {close.reason for close in _FOR_LATER}
     return RetryLater(sentence) if is_later else LinkEnded(sentence)
 

@@ -20,6 +20,7 @@ from nc import log_events
 from nc.agent.addresses import KnownAddresses
 from nc.agent.link_errors import LinkEnded, RetryLater
 from nc.agent.node_files import Files, RenewedCertificates, Terms, require_fitting
+from nc.agent.retries import again_text
 from nc.agent.settings import AgentSettings
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.clock import Clock, now_ms
@@ -165,8 +166,8 @@ class Renewal:
 
         `changed` is called when there are some, and at the end.
         """
-        failures = 0
-        while (terms := self._files.terms()) is not None:
+        failures, terms = 0, self._files.terms()
+        while terms is not None:
             if not failures:
                 await self._wait_until_due(terms)
             try:
@@ -180,6 +181,7 @@ class Renewal:
             else:
                 failures = 0
                 changed()
+            terms = self._files.terms() or terms  # the file may not be readable for a moment
         changed()
 
     async def _renew(self) -> None:
@@ -220,7 +222,7 @@ class Renewal:
         wait_s = delay_s(failures, self._secrets, first_s, longest_s)
         self._log.warning(
             log_events.AGENT_NOT_RENEWED,
-            message=f"{error}; trying again in {wait_s:.0f} s",
+            message=f"{error}; {again_text(wait_s)}",
             ends=moment(self._ends_ms()),
         )
         await asyncio.sleep(wait_s)

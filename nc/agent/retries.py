@@ -5,9 +5,15 @@ from typing import Final
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, Unconfirmed
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.secrets import Secrets
+from nc.text import wait_text
 
 # A link that lasted so long does not count as a failure.
 _LASTED_S: Final = 10.0
+
+
+def again_text(wait_s: float) -> str:
+    """`trying again in 0.4 s`, `trying again in 5 minutes`."""
+    return f"trying again in {wait_text(wait_s)}"
 
 
 class Retries:

@@ -16,7 +16,7 @@ from nc.cli import structured_logs
 from nc.cli.options import Output
 from nc.cli.streams import silence_stdout
 from nc.secrets import SystemSecrets
-from nc.text import host_port, printable
+from nc.text import host_port, printable, wait_text
 
 
 async def enrol(
@@ -37,7 +37,7 @@ async def enrol(
         except ServerUnreachable as error:
             failures += 1
             wait_s = delay_s(failures, SystemSecrets())
-            text = f"{error}; trying again in {wait_s:.1f} s"
+            text = f"{error}; trying again in {wait_text(wait_s)}"
             log.warning(log_events.AGENT_DISCONNECTED, reason="NotJoined", message=text)
             sd_notify.status(f"not joined: {text}")
             await asyncio.sleep(wait_s)

@@ -4,11 +4,14 @@ The invitation's code is worth every key of the cluster, so it goes to no server
 has the CA that is pinned.
 """
 
+import asyncio
 from typing import Final, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
 
+from nc import log_events
 from nc.agent.enrolment import Invitation, NotOurServer, ServerUnreachable, find_authority
+from nc.cli.own_address import seen_elsewhere
 from nc.errors import UNREACHABLE, USAGE, OperatorError
 from nc.replica_secrets import AuthorityFiles, ReplicaSecrets
 from nc.secrets import Secrets
@@ -57,6 +60,8 @@ async def become_replica(
     """
 
     async def ask(attempt: str, name: str) -> ReplicaSecrets:
+        if text := await asyncio.to_thread(seen_elsewhere, settings.advertise, invitation.host):
+            log.warning(log_events.REPLICA_ADDRESS, message=text)
         return await _redeem(invitation, attempt, name)
 
     await fill(settings, invitation.code, ask, secrets, log)

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 from nc.errors import ConfigError
@@ -21,6 +22,38 @@ def default_advertise(listen: str | None) -> str:
         if not ip_address(bare).is_unspecified:
             return bare
     return own_address()
+
+
+def seen_elsewhere(advertise: Sequence[str], other: str) -> str:
+    """A sentence, if a server that took its address by itself may not be reached there.
+
+    With several networks, that of the default route need not be the one where the others are.
+
+    Args:
+        advertise: what the server announces.
+        other: address or name at which another server is reached.
+    """
+    towards = _address_towards(other)
+    with contextlib.suppress(ConfigError):
+        if not towards or ip_address(towards).is_loopback or list(advertise) != [own_address()]:
+            return ""
+    if towards in advertise:
+        return ""
+    return (
+        f"this server announces {', '.join(advertise)}, its address on its default route, and "
+        f"reaches {other} from {towards}: if machines are to reach it there, stop it, and start it "
+        f"with --advertise {towards}"
+    )
+
+
+def _address_towards(host: str) -> str:
+    """This machine's address on the route to another one; "" if there is none."""
+    with contextlib.suppress(OSError):
+        for family, kind, _, _, place in socket.getaddrinfo(host, 9, type=socket.SOCK_DGRAM):
+            with contextlib.suppress(OSError), socket.socket(family, kind) as probe:
+                probe.connect(place)
+                return str(probe.getsockname()[0])
+    return ""
 
 
 def own_address() -> str:

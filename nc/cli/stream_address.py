@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ClusterOption = Annotated[
     str | None,
     typer.Option(
-        metavar="nats://HOST[,…]/STREAM",
+        metavar="nats://HOST[,…]/STREAM?monitor=PORT",
         help="Keep the event log in a stream of NATS JetStream, which a first start makes, and a "
         "copy of it in the data folder (docs/how-to/replicas.md). Default: in the data folder.",
     ),

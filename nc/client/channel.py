@@ -11,7 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import describe_grpc
-from nc.client.errors import CallFailed, DeadlineExceeded, call_failed
+from nc.client.errors import CallFailed, DeadlineExceeded, OutOfDate, call_failed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.services import (
@@ -25,7 +25,11 @@ from nc.services import (
 )
 from nc.text import host_port, printable
 
-DEFAULT_TIMEOUT_S = 10.0
+# A server lets a change wait for up to 12 s, as for an election: its answer says what became of
+# it, and has to arrive.
+DEFAULT_TIMEOUT_S = 15.0
+
+_REQUEST_ID = "x-request-id"  # each answer of our own server carries it
 
 # The services on each port.
 CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
@@ -91,18 +95,16 @@ class Channel:
         if self._channel is not None:
             await self._channel.close()
 
-    async def _describe(self, details: str) -> str:
-        """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
+    async def _date_problems(self, details: str) -> str:
+        """What is wrong with certificates' dates, which gRPC hides; empty: nothing."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
             from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
                 date_problems,
             )
 
             now = now_utc(SystemClock())
-            problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)
-            if problems:
-                return problems
-        return describe_grpc(details, tls=self._tls is not None)
+            return await date_problems(self._tls, self.host, self.port, now, self._proxy)
+        return ""
 
     async def call(
         self,
@@ -124,7 +126,7 @@ class Channel:
         channel: Any = self._channel
         call = channel.unary_unary(_path(found), **_serializers(found))
         try:
-            metadata = [("x-request-id", request_id)] if request_id else None
+            metadata = [(_REQUEST_ID, request_id)] if request_id else None
             response = await call(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise await self._failed(found, error) from None
@@ -169,9 +171,12 @@ class Channel:
 
     async def _failed(self, method: MethodDescriptor, error: grpc.aio.AioRpcError) -> CallFailed:
         details = printable(error.details() or "")
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            details = await self._describe(details)
-        return call_failed(_path(method), self.target, error.code(), details)
+        answered = any(key == _REQUEST_ID for key, _ in error.trailing_metadata() or ())
+        if error.code() is grpc.StatusCode.UNAVAILABLE and not answered:
+            if problems := await self._date_problems(details):
+                return OutOfDate(_path(method), self.target, problems)
+            details = describe_grpc(details, tls=self._tls is not None)
+        return call_failed(_path(method), self.target, error.code(), details, answered=answered)
 
 
 def _path(method: MethodDescriptor) -> str:

@@ -47,11 +47,28 @@ class Unavailable(CallFailed):
     kind = "unreachable"
 
 
+class OutOfDate(Unavailable):
+    """A certificate is not valid by this machine's clock; the details say which, and what to do."""
+
+    advice = ""
+
+
+class NotNow(Unavailable):
+    """The server answered that it cannot do it now, as with a full disk; its sentence says why."""
+
+    says_enough = True
+    advice = ""
+    kind = "unavailable"
+
+
 class DeadlineExceeded(CallFailed):
     """The server did not answer in time; whether it did what was asked is unknown."""
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
-    advice = "the server did not answer in time; try again"
+    advice = (
+        "the server did not answer in time; a change may have been made all the same: see whether "
+        "it was before you try again"
+    )
     exit_code = UNREACHABLE
     kind = "unreachable"
 
@@ -164,6 +181,10 @@ _CLASSES: Final[dict[grpc.StatusCode, type[CallFailed]]] = {
 }
 
 
-def call_failed(method: str, target: str, code: grpc.StatusCode, details: str) -> CallFailed:
-    """The error for a status."""
+def call_failed(
+    method: str, target: str, code: grpc.StatusCode, details: str, *, answered: bool = False
+) -> CallFailed:
+    """The error for a status; `answered`: it is the server's own, not one that gRPC made here."""
+    if answered and code is grpc.StatusCode.UNAVAILABLE:
+        return NotNow(method, target, details, code)
     return _CLASSES.get(code, CallFailed)(method, target, details, code)

@@ -280,8 +280,11 @@ class IssuedInvitation:
 
     @property
     def serve_command(self) -> str:
-        """The command line that makes another machine a replica."""
-        words = ["network-controller", "serve", "--data-dir", "DIR", "--cluster", self.cluster]
+        """The command line that makes another machine a replica, in the usual data folder.
+
+        Others reach it at its address on its default route, unless `--advertise` is added.
+        """
+        words = ["network-controller", "serve", "--cluster", self.cluster]
         words += ["--invite", self.invitation, "--ca-cert-hash", self.ca_cert_hash]
         return shlex.join(words)
 

@@ -59,6 +59,11 @@ class Guard:
     def __init__(self, app: ASGIApp, port: int, secrets: Secrets) -> None:
         self._app = app
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+        self._other_host = (
+            f"The console answers to 127.0.0.1:{port} and localhost:{port} alone. A port that is "
+            f"forwarded to it must have the same number: ssh -L {port}:127.0.0.1:{port} HOST; "
+            "ncadm console --port N chooses another one.\n"
+        )
         self._once: str | None = secrets.random_bytes(_SECRET_BYTES).hex()
         self._cookie = secrets.random_bytes(_SECRET_BYTES).hex()
         self._cookie_name = f"nc-console-{port}"
@@ -83,7 +88,7 @@ class Guard:
         """What is answered instead; None: this request may pass."""
         headers = Headers(scope=scope)
         if headers.get("host", "") not in self._hosts:
-            return PlainTextResponse("This is not the console's name.\n", 421)
+            return PlainTextResponse(self._other_host, 421)
         if scope["path"].startswith(_OPEN):
             return self._open(scope)
         held = cookie_parser(headers.get("cookie", "")).get(self._cookie_name, "")

@@ -3,6 +3,7 @@
 The texts reach clients as they are. None of them holds a token, a key or an id.
 """
 
+from nc.durations import exact_duration
 from nc.text import duration_text, moment
 
 NODE_UNREGISTERED = "the node was unregistered"
@@ -54,12 +55,17 @@ class BootstrapTokenExpired(DomainError):
 
 
 class LifetimeTooLong(DomainError):
-    def __init__(self, lifetime: int, longest: int, unit: str = "minutes") -> None:
+    """LiteKube's API has minutes, as people type them to it; ours has seconds."""
+
+    def __init__(self, lifetime: int, longest: int, unit_s: int = 60) -> None:
         self.lifetime = lifetime
         self.longest = longest
+        most = exact_duration(longest * unit_s)
+        if unit_s == 60:  # noqa: PLR2004 - of a minute
+            most += f", {longest} minutes"
         super().__init__(
-            f"a bootstrap token cannot live {lifetime} {unit}: at most {longest} "
-            "(ten years), or a negative number for one that never expires"
+            f"a bootstrap token cannot live {exact_duration(lifetime * unit_s)}: at most ten years "
+            f"({most}), or for ever (ncadm: never; in the API a negative number)"
         )
 
 

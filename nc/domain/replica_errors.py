@@ -6,7 +6,8 @@ Beside those of `nc.domain.errors`, and like them: the texts reach clients as th
 from collections.abc import Mapping
 
 from nc.domain.errors import DomainError, WithoutFacts
-from nc.text import duration_text, moment, quoted
+from nc.durations import exact_duration
+from nc.text import moment, quoted
 
 _ANOTHER = "make another one (ncadm replicas invite)"
 
@@ -15,8 +16,8 @@ class InvitationLifetimeWrong(DomainError):
     def __init__(self, lifetime_s: int, longest_s: int) -> None:
         self.lifetime_s = lifetime_s
         super().__init__(
-            f"an invitation cannot last {lifetime_s} seconds: from one second to "
-            f"{duration_text(longest_s)}, or 0 for an hour"
+            f"an invitation cannot last {exact_duration(lifetime_s)}: from one second to "
+            f"{exact_duration(longest_s)}, or 0 for an hour"
         )
 
 

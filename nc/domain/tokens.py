@@ -212,7 +212,7 @@ def decide_issue(tokens: Tokens, command: IssueToken) -> list[Event]:
 def _expiry_ms(command: IssueToken) -> int:
     minutes, seconds = command.lifetime_minutes, command.lifetime_s
     if seconds > LONGEST_LIFETIME_MINUTES * 60:
-        raise LifetimeTooLong(seconds, LONGEST_LIFETIME_MINUTES * 60, "seconds")
+        raise LifetimeTooLong(seconds, LONGEST_LIFETIME_MINUTES * 60, 1)
     if not seconds and minutes > LONGEST_LIFETIME_MINUTES:
         raise LifetimeTooLong(minutes, LONGEST_LIFETIME_MINUTES)
     lifetime_s = seconds or (minutes or DEFAULT_LIFETIME_MINUTES) * 60

@@ -20,6 +20,7 @@ from nc.history.present import (
     invitation_sentence,
     token_sentence,
 )
+from nc.history.running import Running
 from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
@@ -84,6 +85,7 @@ _FIELDS: Final = {
     "invitation": "invitation_id",
 }
 
+_HOLDER: Final = "the server that held its link"
 _LOST: Final = {
     pb.STATE_CHANGE_REASON_LINK_CLOSED: "its link was closed",
     pb.STATE_CHANGE_REASON_LINK_SILENT: "nothing was heard from it for too long",
@@ -93,8 +95,8 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_EXPIRED: "its token had expired",
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
     pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
-    pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
-    pb.STATE_CHANGE_REASON_REPLICA_LOST: "the server that held its link was silent for too long",
+    pb.STATE_CHANGE_REASON_REPLICA_STOPPED: f"{_HOLDER} stopped",
+    pb.STATE_CHANGE_REASON_REPLICA_LOST: f"{_HOLDER} was silent for too long",
 }
 
 _RELEASED: Final = {
@@ -113,21 +115,22 @@ class Explainer:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._nodes: set[str] = set()  # registered with the token, if the target is one
-        self._is_running = False
+        self._running = Running()
         self._restart = "the server started again"
         self._reclaimed: dict[str, str] = {}  # from whom an address was last taken
         self._repair = "the log was repaired"
         self._is_alive = False  # the target exists, as of the events so far
         self._names: dict[str, str] = {}  # of nodes
+        self._servers: dict[str, str] = {}  # of several, by session
 
     def follow(self, recorded: Recorded) -> None:
         event = recorded.event
+        has_crashed = self._running.follow(event)
         if event.HasField("replica_started"):
-            how = "after a crash" if self._is_running else "after a stop"
+            how = "after a crash" if has_crashed else "after a stop"
             self._restart = f"the server started again {how} (event {recorded.seq})"
-            self._is_running = True
-        elif event.HasField("replica_stopped"):
-            self._is_running = False
+            if (started := event.replica_started).session and not started.is_alone:
+                self._servers[started.session] = started.replica_id
         elif event.HasField("log_repaired"):
             self._repair = _repair(recorded)
         elif name := field_of(event, "name"):
@@ -206,14 +209,16 @@ class Explainer:
         return f"{self.name(event.node_id)} was given new certificates, good until {moment(end)}"
 
     def state_changed(self, event: Any) -> str:
-        name = self.name(event.node_id)
+        name, server = self.name(event.node_id), self._servers.get(event.session, "")
         if event.to_state == pb.CONNECTION_STATE_INIT:
-            return f"{name} became INIT: its link was accepted"
+            return f"{name} became INIT: its link was accepted{server and f' by {server}'}"
         if event.to_state == pb.CONNECTION_STATE_CONNECTED:
             return f"{name} became CONNECTED: it was handed its address"
         if event.reason == pb.STATE_CHANGE_REASON_REPLICA_RESTARTED:
             return f"{name} became IDLE: its link was lost when {self._restart}"
-        return f"{name} became IDLE: {_LOST.get(event.reason, 'its link was lost')}"
+        lost = _LOST.get(event.reason, "its link was lost")
+        held = f"the server {server}, which held its link," if server else _HOLDER
+        return f"{name} became IDLE: {lost.replace(_HOLDER, held)}"
 
     def bound(self, event: Any) -> str:
         former = self._reclaimed.pop(event.address, None)

@@ -1,7 +1,7 @@
 """One event as data: its kind, and its fields as JSON for programs and as text for people."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,9 @@ _ONLY_IF_SET: Final = frozenset(
 
 # Fields that only programs see: they say nothing to people, or nothing where a log has one server.
 _FOR_PROGRAMS: Final = frozenset({"is_alone", "session", "key_sha256", "attempt_id"})
+
+# Where nothing else says which server is meant; ReplicaStarted then says whose session it is.
+_SESSION_SAYS_WHICH: Final = frozenset({"LeaderElected", "ReplicaLost", "ReplicaAddressBound"})
 
 
 class Field(NamedTuple):
@@ -76,10 +79,16 @@ def field_texts(event: Event) -> dict[str, str]:
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if name not in _FOR_PROGRAMS
+        if (name not in _FOR_PROGRAMS or (name == "session" and _needs_session(kind, fields)))
         and value is not None
         and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
     }
+
+
+def _needs_session(kind: str, fields: Mapping[str, Any]) -> bool:
+    """Whether people need an event's session; of older servers there is none."""
+    is_shared = kind == "ReplicaStarted" and not fields["is_alone"]
+    return bool(fields["session"]) and (is_shared or kind in _SESSION_SAYS_WHICH)
 
 
 def _text(name: str, value: Any) -> str:

@@ -4,7 +4,12 @@ from typing import NamedTuple
 
 from nc.history.events import Point, Recorded, field_of
 
-__all__ = ["Filter"]
+__all__ = ["Filter", "is_by"]
+
+
+def is_by(actor: str, wanted: str) -> bool:
+    """Whether an actor is meant: it begins so, or has this between its colons, as a name."""
+    return actor.startswith(wanted) or f":{wanted}:" in f"{actor}:"
 
 
 class Filter(NamedTuple):
@@ -12,7 +17,7 @@ class Filter(NamedTuple):
 
     node: str | None = None  # its id
     address: str | None = None
-    actor: str | None = None  # all of it, or whole parts between colons
+    actor: str | None = None  # as of `is_by`
     kinds: frozenset[str] = frozenset()  # members of `Event.kind`
     start: Point = Point()
     end: Point = Point()
@@ -22,7 +27,7 @@ class Filter(NamedTuple):
         return (
             (self.node is None or field_of(event, "node_id") == self.node)
             and (self.address is None or field_of(event, "address") == self.address)
-            and (self.actor is None or f":{self.actor}:" in f":{recorded.entry.actor}:")
+            and (self.actor is None or is_by(recorded.entry.actor, self.actor))
             and (not self.kinds or event.WhichOneof("kind") in self.kinds)
             and _is_between(recorded, self.start, self.end)
         )

@@ -90,4 +90,4 @@ class FollowedLinks:
             change.to_state == pb.CONNECTION_STATE_IDLE
             and change.reason != pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
         ):
-            self._superseded.end(change.node_id)
+            self._superseded.end(change.node_id, _CLOSES.get(change.reason))

@@ -267,7 +267,7 @@ class Hub:
         """End a link; what the log has of it is another matter."""
         self._leave(link)
         self.switch.detach(link.port)
-        self._superseded.end(link.node_id)
+        self._superseded.end(link.node_id, close)
         if close is not None:
             link.close(close)
         self._lines.closed(link, "" if close is None else close.reason, reason)

@@ -32,7 +32,7 @@ from nc.hub.refusals import LinkRefused, Refusal
 from nc.hub.switch import Switch
 from nc.hub.turns import Turns
 from nc.net import wire
-from nc.pki.errors import CertificateUnreadable
+from nc.pki.errors import CertificateUnreadable, PkiError
 from nc.pki.identity import read_peer
 from nc.pki.replica import session_of_replica
 from nc.replica.peers import Peer, Peers
@@ -172,7 +172,11 @@ class Mesh:
             try:
                 tls = await asyncio.to_thread(parts.tls, wanted.own)
                 link = await open_peer_link(wanted.peer, tls, make)
-            except PeerUnreachable as error:
+            except (
+                PeerUnreachable,
+                PkiError,
+                OSError,
+            ) as error:  # such as while the clock is wrong
                 failures += 1
                 self.failed += 1
                 if failures == 1:

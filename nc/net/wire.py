@@ -171,9 +171,16 @@ RESERVED_BITS: Final = Close(
     CloseCode.PROTOCOL_ERROR, "a frame has reserved bits set, and no extension was agreed"
 )
 SUPERSEDED: Final = Close(CloseCode.POLICY, "a newer link of this node took over")
+NEWER_FAILED: Final = Close(
+    CloseCode.TRY_AGAIN_LATER, "a newer link of this node failed; open another one"
+)
 NO_HELLO: Final = Close(CloseCode.POLICY, "no handshake came within the time for it")
 BROKEN: Final = Close(CloseCode.INTERNAL_ERROR, "something is wrong with the server")
 SILENT: Final = Close(CloseCode.POLICY, "nothing was heard from the node for too long")
+
+
+# What is true of each link that the node has.
+OF_THE_NODE: Final = (STOPPING, REASSIGNED, UNREGISTERED, EXPIRED)
 
 
 class HandshakeError(Exception):

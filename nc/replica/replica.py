@@ -68,7 +68,7 @@ class Replica:
         failure: why the log cannot be written any more; None while it can.
         failed: set together with `failure`.
         lacking: set while something is, such as room; `writable` once nothing is any more.
-        refusal: makes the error of each command until then.
+        refusal, lack: makes the error of each command until then; and why, for the operator.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Replica:
         self.lacking = asyncio.Event()
         self.writable = asyncio.Event()
         self.refusal: Callable[[], WriteRefused] = DiskFull
+        self.lack = ""
 
     def observe(self, observer: Observer) -> None:
         """Call back with the events that become durable, this replica's own and others'.
@@ -286,7 +287,7 @@ class Replica:
     def _suspend(self, error: LogLacking | LogBusy) -> None:
         """Fail all queued commands with WriteRefused, and later ones until nothing is lacking."""
         self._is_marked = False  # what is open may be behind the marker
-        self.refusal = refusal_for(error)
+        self.refusal, self.lack = refusal_for(error), error.reason
         self.writable.clear()
         self.lacking.set()
         self.queue.refuse(self.refusal)

@@ -7,7 +7,6 @@ what is to be sent.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from typing import Final
 
 from eventlog.errors import LogError
@@ -30,6 +29,7 @@ __all__ = ["Role"]
 _RENEW_S: Final = 0.45
 _RENEW_APPEND_S: Final = 30.0
 _STAND_AGAIN_S: Final = 1.0  # after an attempt that the log was too busy for
+_CONFIRM_AGAIN_S: Final = 0.1  # after an append that has failed
 
 
 class Role:
@@ -145,8 +145,7 @@ class Role:
 
     def look(self) -> None:
         """See who leads, and what may be acknowledged and answered now; often, and after events."""
-        now_ns = self._now_ns()
-        state = self.replica.state
+        now_ns, state = self._now_ns(), self.replica.state
         if self._records() != self._records_seen:
             self._records_seen = self._records()
             if not self.replica.leads:
@@ -193,7 +192,9 @@ class Role:
         self._update()
 
     async def stand(self, address: str, request_id: str) -> bool:
-        """Try to be elected; whether it was. Answers nothing meanwhile."""
+        """Try to be elected, if that is still due; whether it was. Answers nothing meanwhile."""
+        if not self.due_to_stand():
+            return False  # since it was found due, another one's election has been read
         own, state = self.replica.session, self.replica.state
         self.stands = True
         self.lease.end(state.leader.epoch)
@@ -257,9 +258,8 @@ class Role:
 
     def _elected(self) -> None:
         leader, sessions, records = self._before
-        now_ns = self._now_ns()
         if self._records() != records + 1:  # read behind its back: of the leader, maybe
-            self._candidate.heard(now_ns)
+            self._candidate.heard(self._now_ns())
         self._records_seen = self._records()
         self._lead(self._candidate.quiet_until_ns(leader, sessions))
 
@@ -277,14 +277,15 @@ class Role:
         """Append a marker, which shows that nobody else was elected before."""
         began_ns, leases = self._now_ns(), self.leases
         try:
-            with suppress(LogError):  # the replica reports it when it appends
-                last_seq = await self._confirm()
-                is_known = self.replica.state.seq >= last_seq  # with whoever was elected
-                if leases is not None and is_known and self.replica.leads:
-                    leases.appended(began_ns)
-        finally:
-            self._confirming = None
-            self.look()
+            last_seq = await self._confirm()
+        except LogError:  # the replica reports it when it appends
+            await asyncio.sleep(_CONFIRM_AGAIN_S)
+        else:
+            is_known = self.replica.state.seq >= last_seq  # with whoever was elected
+            if leases is not None and is_known and self.replica.leads:
+                leases.appended(began_ns)
+        self._confirming = None
+        self.look()
 
     def _update(self) -> None:
         """Take over what holds now, and wake those that wait for it."""

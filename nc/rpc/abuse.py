@@ -21,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.errors import DomainError
+from nc.durations import exact_duration
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.rates import Rates
 
@@ -42,16 +43,19 @@ _OF_MANY: Final = {
 
 _NS: Final = 1_000_000_000
 _LINE_EVERY_NS: Final = 10 * _NS
+_LONG_S: Final = 120  # from then on people read minutes
 
 
 class TooManyGuesses(Exception):
     """A party has sent too many wrong tokens."""
 
     def __init__(self, wait_s: float) -> None:
+        whole_s = math.ceil(wait_s)  # by any less it would be too early
+        wait = f"{whole_s} s" if whole_s < _LONG_S else exact_duration(whole_s)
         super().__init__(
             "too many wrong tokens have come from your address; try again in "
-            f"{math.ceil(wait_s)} s with a valid one (ncadm create-bootstrap-token makes a "
-            "bootstrap token)"
+            f"{wait} with a valid one (ncadm create-bootstrap-token "
+            "makes a bootstrap token)"
         )
 
 

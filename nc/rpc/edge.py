@@ -104,7 +104,7 @@ class Edge:
         }
 
     def close(self) -> None:
-        """Refuse new calls to our own methods; those under way go on."""
+        """Refuse new calls, but for standard health checks; those under way go on."""
         self._is_closing = True
 
     def admit(self, wire: WireCall) -> Refusal | None:
@@ -214,7 +214,7 @@ class Edge:
     def _require(self, record: Record) -> None:
         """Check that the caller may call the method in the state as it is now."""
         method: Any = record.served.method
-        if self._is_closing and not method.is_standard:
+        if self._is_closing and not method.goes_on_at_stop:
             raise Stopping
         state, installed = self._state(), self._callers.installed
         require(

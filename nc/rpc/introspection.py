@@ -210,7 +210,7 @@ def standard_methods(health: Health, services: Iterable[ServiceDescriptor]) -> M
     behaviour = Reflection(services).behaviour
     methods: tuple[Method | StreamMethod, ...] = (
         check,
-        StreamMethod(f"{name}/Watch", health.watch),
+        StreamMethod(f"{name}/Watch", health.watch, goes_on_at_stop=True),
         *(
             StreamMethod(f"{service.full_name}/ServerReflectionInfo", behaviour)
             for service in REFLECTION_SERVICES

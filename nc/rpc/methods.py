@@ -59,6 +59,11 @@ class Method:
     wrong_token: type[DomainError] | None = None
 
     @property
+    def goes_on_at_stop(self) -> bool:
+        """Whether it is answered for as long as the port is open."""
+        return self.is_standard
+
+    @property
     def takes_tokens(self) -> bool:
         """Whether its answers tell right tokens from wrong ones."""
         return self.check_token is not None or self.wrong_token is not None
@@ -67,8 +72,8 @@ class Method:
 class Messages(Protocol):
     """The messages of a stream.
 
-    Each method raises PermissionDenied once the caller may not call any more, and, if the service
-    is ours, Stopping once the server stops.
+    Each method raises PermissionDenied once the caller may not call any more, and Stopping once the
+    server stops, but for standard health checks.
     """
 
     async def read(self) -> bytes | None:
@@ -87,6 +92,7 @@ class StreamMethod:
 
     Attributes:
         is_watch: its calls have places of their own.
+        goes_on_at_stop: as of `Method`; it ends by itself.
         name, permission, reads, is_standard: as of `Method`.
     """
 
@@ -94,6 +100,7 @@ class StreamMethod:
     behaviour: Callable[[Messages, Call], Awaitable[None]]
     permission: Permission = Permission.ANYONE
     reads: bool = True
+    goes_on_at_stop: bool = False
     is_standard: bool = True
     is_watch: bool = False
 

@@ -27,19 +27,22 @@ class Losses:
         self._submit = submit
         self._log = log
         self._sessions = role.replica.state.sessions  # as of the last events
+        self._has_begun = False  # until then, what is read is the log of before this start
         self.may_have_unowned = True  # links of sessions that have ended
 
     def see(self, events: Iterable[Event]) -> None:
         """Events have become part of the state."""
-        before, self._sessions = self._sessions, self._role.replica.state.sessions
+        replica = self._role.replica
+        before, self._sessions = self._sessions, replica.state.sessions
+        self._has_begun = self._has_begun or replica.leads or replica.session in before
         for event in events:
             kind = event.WhichOneof("kind")
             if kind not in SESSION_EVENTS:
                 continue
             self.may_have_unowned = True
-            if kind == "replica_lost":
+            if kind == "replica_lost" and self._has_begun:
                 session = event.replica_lost.session
-                is_own = session == self._role.replica.session
+                is_own = session == replica.session
                 self._log.warning(
                     log_events.REPLICA_LOST,
                     replica=before.get(session, ""),

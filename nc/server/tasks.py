@@ -215,7 +215,7 @@ async def report_lack(
     while True:
         await replica.lacking.wait()
         refusal = replica.refusal()
-        logger.error(refusal.event, message=str(refusal))
+        logger.error(refusal.event, message=str(refusal), reason=replica.lack)
         set_serving(serving=False)
         await replica.writable.wait()
         logger.info(log_events.LOG_WRITABLE)

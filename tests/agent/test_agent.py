@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,6 +183,22 @@ async def test_an_expired_node_waits_long(tmp_path: Path) -> None:
         assert said["message"].endswith(
             "the node token expired (code 1008); trying again in 10.0 s"
         )
+
+
+@pytest.mark.parametrize("tried", [False, True])
+async def test_a_newer_link_of_its_own_is_nothing_to_wait_for(tmp_path: Path, tried: bool) -> None:
+    """It is back at once if its own newer link failed; where it tried none, a copy of it runs."""
+    async with plain_text_server() as server, running(server, tmp_path) as node:
+        link = await next_link(server)
+        await node.logged("agent.connected")
+        server.refusal = (503, "full")
+        if tried:
+            begin_anew: Any = node.agent._replaced
+            begin_anew.set()
+            await node.logged("agent.not_renewed")
+        link.close(wire.CloseCode.POLICY, wire.SUPERSEDED.reason)
+        line = await node.logged("agent.disconnected")
+        assert line["reason"] == ("LinkEnded" if tried else "RetryLater")
 
 
 async def test_without_a_device_packets_are_counted(tmp_path: Path) -> None:

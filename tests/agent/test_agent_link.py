@@ -114,6 +114,7 @@ CLOSES = [
     (wire.SUPERSEDED, RetryLater),
     (wire.CERTIFICATE_ENDED, RetryLater),
     (wire.STOPPING, LinkEnded),
+    (wire.NEWER_FAILED, LinkEnded),
     (wire.SILENT, LinkEnded),
     (wire.Close(wire.CloseCode.POLICY, "who knows"), LinkEnded),
     (wire.Close(wire.CloseCode.NORMAL, ""), LinkEnded),

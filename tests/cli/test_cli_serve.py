@@ -10,7 +10,7 @@ import pytest
 from eventlog import LogReader
 from nc.domain.codec.records import events_in
 from tests.support.namespaces import require_namespaces
-from tests.support.nats_servers import NatsServer, address_of
+from tests.support.nats_servers import NatsServer, address_of, nats_server
 from tests.support.programs import run_program
 from tests.support.server_process import PROGRAM, ServerProcess
 
@@ -80,6 +80,23 @@ def test_a_cluster_that_cannot_be_is_named(
     assert says in done.stderr.splitlines()[-1]
     assert "secret@" not in done.stderr
     assert not data.exists() or list(data.iterdir()) == []
+
+
+def test_a_user_of_nats_who_may_not_publish_is_told_first(tmp_path: Path) -> None:
+    """The cause and the remedy are all that is said, once; no key or certificate is made."""
+    user = 'user: u, password: p, permissions: { publish: { deny: ["s.log"] } }'
+    extra = f"authorization {{ users: [{{ {user} }}] }}\nno_auth_user: u"
+    data = tmp_path / "data"
+    with nats_server(tmp_path / "nats", extra=extra) as server:
+        cluster = ("--cluster", address_of(server, stream="s"), "--cluster-replicas", "1")
+        ports = (word for name in ("grpc", "bootstrap", "link") for word in (f"--{name}-port", "0"))
+        done = run_program(
+            "network-controller", *_SERVE, str(data), "--tun", "off", *ports, *cluster
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'may not do this: publish to "s.log"' in done.stderr.splitlines()[0]
+    assert done.stderr.count("permissions") == 1
+    assert not list(data.rglob("*.pem"))
 
 
 def test_servers_of_a_stream_need_a_stream(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nc.cli.time_args import parse_expiry, parse_life, parse_point
-from nc.durations import parse_duration
-from nc.text import iso_time
+from nc.durations import exact_duration, parse_duration
+from nc.text import iso_time, wait_text
 
 NOW_S = 1_795_000_000
 
@@ -151,3 +151,18 @@ def test_any_text_is_a_moment_or_refused(text: str) -> None:
     for at in (parse_expiry, parse_point):
         with contextlib.suppress(ValueError):
             at(text, NOW_S)
+
+
+@given(st.integers(0, 10**11))
+@example(691_200)
+def test_an_exact_duration_reads_back(seconds: int) -> None:
+    """A refusal names what was asked for, to the second, as it could have been typed."""
+    text = exact_duration(seconds)
+    assert parse_duration(text) == timedelta(seconds=seconds)
+    assert all(int(part) < 86_400 or "day" in text for part in text.split() if part.isdecimal())
+
+
+@given(st.floats(0, 10**6))
+def test_a_wait_is_in_seconds_only_while_it_is_short(seconds: float) -> None:
+    """From two minutes on it is in minutes, hours or days."""
+    assert wait_text(seconds).endswith(" s") == (seconds < 120)

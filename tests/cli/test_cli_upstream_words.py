@@ -93,9 +93,11 @@ def test_an_address_to_listen_on_is_advertised(listen: str) -> None:
     assert default_advertise(listen) == listen.strip("[]")
 
 
-def in_namespace(*setup: str) -> "subprocess.CompletedProcess[str]":
+ADVERTISED = "from nc.cli.own_address import default_advertise as d; print(d('0.0.0.0'))"
+
+
+def in_namespace(*setup: str, code: str = ADVERTISED) -> "subprocess.CompletedProcess[str]":
     """What this machine would advertise, in a network namespace of its own."""
-    code = "from nc.cli.own_address import default_advertise as d; print(d('0.0.0.0'))"
     commands = "; ".join([*setup, f'exec "{sys.executable}" -c "{code}"'])
     return subprocess.run(
         ["/usr/bin/unshare", "--net", "sh", "-ec", commands],
@@ -140,3 +142,29 @@ def test_ipv4_comes_first_where_there_are_both() -> None:
         "ip route add default via 198.51.100.1",
     )
     assert done.stdout.strip() == "198.51.100.7", done.stderr
+
+
+@needs_root
+def test_a_machine_of_two_networks_says_which_address_it_announces() -> None:
+    """Where another server is reached from another address than that of the default route."""
+    hosts = ("10.0.0.1", "198.51.100.9", "192.0.2.1", "127.0.0.1")
+    asked = [(["198.51.100.7"], host) for host in hosts]
+    asked += [(["10.0.0.7"], "10.0.0.1"), (["b.example"], "10.0.0.1")]
+    code = f"from nc.cli.own_address import seen_elsewhere as s; [print(s(*a)) for a in {asked}]"
+    done = in_namespace(
+        "ip link set lo up",
+        "ip link add d0 type veth peer name e0",
+        "ip link set e0 up",
+        "ip link set d0 up",
+        "ip addr add 198.51.100.7/24 dev d0",
+        "ip route add default via 198.51.100.1",
+        "ip link add d1 type veth peer name e1",
+        "ip link set e1 up",
+        "ip link set d1 up",
+        "ip addr add 10.0.0.7/24 dev d1",
+        code=code,
+    )
+    first, *others = done.stdout.splitlines()
+    assert "announces 198.51.100.7" in first, done.stderr
+    assert first.endswith("--advertise 10.0.0.7")
+    assert others == [""] * (len(asked) - 1)

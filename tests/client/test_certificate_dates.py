@@ -55,6 +55,7 @@ async def test_a_call_with_a_wrong_clock_blames_no_ca(tmp_path: Path) -> None:
         with pytest.raises(CallFailed, match=r"is valid from .* behind, or the clock of") as failed:
             await client.call("HealthCheck", pb.HealthCheckRequest())
         assert "CA" not in str(failed.value).replace("UNAVAILABLE", "")
+        assert "is the server running" not in str(failed.value)
 
 
 def test_a_reset_before_the_handshake_leaves_no_socket_open() -> None:

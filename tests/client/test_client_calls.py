@@ -7,9 +7,12 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventlog.jetstream.log import BUSY_AFTER_S
 from nc.client.calls import Calls
+from nc.client.channel import DEFAULT_TIMEOUT_S
 from nc.client.errors import CallFailed, NotFound, PermissionDenied, Unavailable
 from nc.pb.admin.v1.nodes_pb2 import GetNodeRequest
+from nc.replica.touch import CHANGE_WAIT_S
 from nc.secrets import SystemSecrets
 
 
@@ -67,6 +70,12 @@ async def test_a_change_is_never_repeated() -> None:
     with pytest.raises(Unavailable):
         await Calls(channel, 60, 4, SystemSecrets()).write("Nodes.Update", GetNodeRequest())
     assert channel.calls == 1
+
+
+def test_a_call_waits_for_longer_than_a_server_lets_a_change_wait() -> None:
+    """So the server's own answer arrives, which says whether the change was made."""
+    assert DEFAULT_TIMEOUT_S > CHANGE_WAIT_S
+    assert DEFAULT_TIMEOUT_S > BUSY_AFTER_S
 
 
 async def test_no_try_begins_beyond_the_deadline() -> None:

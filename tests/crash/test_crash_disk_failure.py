@@ -4,12 +4,17 @@ import asyncio
 import errno
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2
 
+from nc.client import Client as Administrator
+from nc.client import Context
+from nc.client.errors import NotNow
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from tests.crash.crash_load import BOOTSTRAP, CONTROL, INTERNAL, ask
@@ -140,6 +145,10 @@ def test_a_full_disk_is_waited_for(data_dir: Path, tmp_path: Path) -> None:
         ((code, message),) = refusals(client, bootstrap_token, node_token)
         assert code == "500"
         assert "disk is full" in message
+        place = Context.of_data_dir(data_dir, port=server.control_port)
+        with Administrator(place) as administrator, pytest.raises(NotNow) as refused:
+            administrator.tokens.issue(lifetime=timedelta(hours=1))
+        assert str(refused.value) == message
         assert server.wait_for("log.full")["level"] == "error"
         assert client.state(node_token).code == "200"
         assert client.health() == ("500", NOT_SERVING)

@@ -1,12 +1,14 @@
 """What a refusal says: its facts, what to do, and nothing that is secret."""
 
 import inspect
+import re
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.domain import errors, operator_errors
+from nc.domain import errors, operator_errors, replica_errors
 from nc.domain.decide import Command, decide
 from nc.domain.errors import DomainError, WithoutFacts
 from nc.domain.links import AcceptLink, HandOverAddress
@@ -19,7 +21,7 @@ CANARY = "c0ffee00c0ffee00"
 
 CLASSES = [
     error
-    for module in (errors, operator_errors)
+    for module in (errors, operator_errors, replica_errors)
     for _, error in inspect.getmembers(module, inspect.isclass)
     if issubclass(error, DomainError) and error not in (DomainError, WithoutFacts)
 ]
@@ -38,7 +40,8 @@ def test_every_number_is_some_moment(unix_ms: int) -> None:
 
 
 def _fact(name: str, kind: type) -> object:
-    return {int: 7, list[str]: [f"the {name}"]}.get(kind, f"the {name}")
+    known = {int: 7, list[str]: [f"the {name}"], Mapping[str, str]: {"server-b": f"the {name}"}}
+    return known.get(kind, f"the {name}")
 
 
 @pytest.mark.parametrize("error", CLASSES)
@@ -78,3 +81,23 @@ def test_a_refusal_holds_no_id(command: Command) -> None:
         decide(state, command)
     assert CANARY not in str(refused.value)
     assert refusal(lambda: decide(state, command)) is type(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (
+            replica_errors.InvitationLifetimeWrong(691_200, 604_800),
+            "8 days: from one second to 7 days",
+        ),
+        (replica_errors.InvitationLifetimeWrong(604_801, 604_800), "7 days 1 second"),
+        (errors.LifetimeTooLong(5_760_000, 5_256_000), "4000 days: at most ten years (3650 days"),
+        (errors.LifetimeTooLong(4000 * 86_400, 315_360_000, 1), "4000 days: at most ten years"),
+    ],
+)
+def test_a_duration_is_refused_in_the_unit_that_people_type(
+    refused: DomainError, says: str
+) -> None:
+    """`8d` is refused as 8 days; what is a second too long is not rounded to what is allowed."""
+    assert says in str(refused)
+    assert not re.search(r"[0-9]{4,} seconds", str(refused))

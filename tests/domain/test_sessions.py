@@ -4,16 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.domain.codec.digest import digest
+from nc.domain.codec.snapshot import decode, encode
 from nc.domain.decide import Command, decide
 from nc.domain.errors import SessionEnded
 from nc.domain.events import Event, StateChanged, pb
 from nc.domain.evolve import evolve
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
-from nc.domain.links import AcceptLink
+from nc.domain.leadership import StandForElection
+from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries
+from nc.domain.replica_addresses import BindReplicaAddress, without_address
 from nc.domain.replicas import DropSome, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
+from tests.support.older_leader import started_again
 
 NODES = tuple("abcdef")
 
@@ -65,6 +70,41 @@ def test_a_session_begins_once() -> None:
     assert decide(state, start) == []
     ended = after(state, started("r1", "s2"))
     assert [event.WhichOneof("kind") for event in decide(ended, start)] == ["replica_started"]
+
+
+@given(st.lists(st.sampled_from(("s1", "s2")), min_size=1, max_size=3))
+def test_what_an_older_leader_records_again_is_taken_well(again: list[str]) -> None:
+    """It lets links go and an address, and ends no session, no leader and no other's link."""
+    state = after(
+        with_nodes(),
+        started("r1", "s1"),
+        started("r2", "s2"),
+        StandForElection("s2", 1, "192.0.2.1:6440"),
+        *(AcceptLink(node, f"l{node}", 1, "s1" if node < "c" else "s2") for node in "abcd"),
+        HandOverAddress("a", "la", 2),
+        BindReplicaAddress("s1"),
+        BindReplicaAddress("s2"),
+    )
+    before, checker = state, InvariantChecker(state)
+    for session in again:
+        events = started_again(state, session, "10.1.1.1/24")
+        for event in events:
+            checker.follow(event)
+        state = evolve(state, events)
+        read = decode(b"".join(encode(state)), state.seq)
+        assert digest(read) == digest(state)
+    assert state.sessions == before.sessions
+    assert state.leader == before.leader
+    assert all(each.ended_at_ms == 0 for each in state.membership.replicas.values())
+    assert {link.session for link in state.links.values()} == {"s1", "s2"} - set(again)
+    assert state.addresses.address_of("a") == before.addresses.address_of("a")
+    lacking = without_address(state.addresses, state.sessions)
+    assert lacking == sorted(set(again))
+    state = after(state, *(BindReplicaAddress(session) for session in lacking))
+    assert without_address(state.addresses, state.sessions) == []
+    for session, replica in before.sessions.items():
+        assert decide(state, started(replica, session)) == []
+        assert decide(state, AcceptLink("a", f"newer of {session}", 3, session)) != []
 
 
 def test_a_start_that_is_alone_ends_all() -> None:

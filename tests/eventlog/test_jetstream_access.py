@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,7 +61,8 @@ async def test_over_tls_with_a_certificate(
 ) -> None:
     """Only a client with a certificate of the CA is let in, and only to a server with one.
 
-    The end of a connection is nothing to be warned of, whichever end ends it, also the second time.
+    The end of a connection is nothing to be warned of, whichever end ends it, also the second time;
+    and the next one is made with the certificates that are there by then.
     """
     pki = tmp_path / "pki"
     write_certificates(pki)
@@ -98,6 +100,8 @@ async def test_over_tls_with_a_certificate(
         for seq in (1, 2):
             server.stop()
             await until(lambda: not log.client.is_connected)
+            shutil.rmtree(pki)
+            write_certificates(pki)  # others, which are used from now on
             server.start(server.monitor)
             assert await log.append(b"x", 1, seq) == seq + 1
         await log.close()

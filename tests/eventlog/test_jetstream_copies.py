@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats import errors as nats_errors
+from nats.aio.msg import Msg
 
 from eventlog import LogUnavailable, SequenceConflict
 from eventlog.jetstream import JetStreamLog
-from eventlog.jetstream.messages import subject_of
+from eventlog.jetstream.messages import fetch, subject_of
 from tests.support.logs import StreamHome, payloads
 from tests.support.nats_servers import NatsServer
 
@@ -85,3 +87,39 @@ async def test_messages_are_not_believed(tmp_path: Path, nats: NatsServer) -> No
     assert payloads(theirs) == [b"good"]
     await ours.close()
     await theirs.close()
+
+
+async def test_a_copy_that_cannot_be_kept_up_says_so(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the reading of a stream is known to who uses the copy."""
+    home = StreamHome(tmp_path / "log", lambda: 0, nats)
+    log = await home.open()
+    monkeypatch.setattr("eventlog.jetstream.tail.fetch", lambda *_: 1 / 0)
+    await asyncio.wait_for(log.failed.wait(), TIMEOUT_S)
+    with pytest.raises(LogUnavailable, match="division by zero"):
+        await log.append(b"more", 1, 0)
+    await log.close()
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"Nats-Sequence": "x"}])
+async def test_an_answer_that_is_none_proves_nothing(headers: dict[str, str] | None) -> None:
+    """As if nobody had answered."""
+
+    class Client:
+        def new_inbox(self) -> str:
+            return ""
+
+        async def subscribe(self, _subject: str) -> "Client":
+            return self
+
+        async def publish(self, *_arguments: object, **_options: object) -> None: ...
+        async def unsubscribe(self) -> None: ...
+
+        async def next_msg(self, **_options: object) -> Any:
+            return Msg(self, headers=headers)  # type: ignore[arg-type]  # not used
+
+        subject = ""
+
+    with pytest.raises(nats_errors.Error, match="none of NATS"):
+        await fetch(Client(), "L", 1)  # type: ignore[arg-type]  # no client of NATS

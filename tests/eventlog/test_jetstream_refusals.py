@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eventlog import LogUnavailable, LogUnreachable, jetstream
+import eventlog
+from eventlog import LogBusy, LogError, LogFull, LogUnavailable, LogUnreachable, jetstream
 from eventlog.jetstream import connection
+from eventlog.jetstream.moving import to_stream
 from tests.support.nats_identities import write_credentials
 from tests.support.nats_servers import NatsServer, address_of, nats_server
 
@@ -25,8 +27,12 @@ _NEEDED = {
 }
 _PUBLISHED = ("L.log", "$JS.API.STREAM.CREATE.>", "$JS.API.STREAM.INFO.L", "$JS.API.DIRECT.GET.L")
 _SUBSCRIBED = ("L.tail", "_INBOX.>")
+PATIENCE_S = 60
+
+_MOVER = "mover"
 _USERS = {
     "exact": _NEEDED,
+    _MOVER: {"pub": {"deny": ["M.log"]}},
     **{f"pub-{n}": {"pub": {"deny": [each]}} for n, each in enumerate(_PUBLISHED)},
     **{f"sub-{n}": {"sub": {"deny": [each]}} for n, each in enumerate(_SUBSCRIBED)},
 }
@@ -67,10 +73,12 @@ async def _append(address: str, folder: Path) -> None:
         await log.close()
 
 
-async def _refusal(attempt: Callable[[], Awaitable[object]], expected: str) -> LogUnavailable:
+async def _refusal(
+    attempt: Callable[[], Awaitable[object]], expected: str, kind: type[LogError] = LogUnavailable
+) -> LogError:
     """What it ends with; a busy machine may say first that nobody answered in so short a time."""
     for _ in range(20):
-        with pytest.raises(LogUnavailable) as why:
+        with pytest.raises(kind) as why:
             await attempt()
         if expected in str(why.value):
             break
@@ -85,7 +93,7 @@ async def test_a_user_needs_no_more_than_is_said(
     await used(_address(nats, home, "exact", "E"), tmp_path / "copy")
 
 
-@pytest.mark.parametrize("name", [name for name in _USERS if name != "exact"])
+@pytest.mark.parametrize("name", [name for name in _USERS if name not in ("exact", _MOVER)])
 async def test_a_permission_that_is_missing_is_named(
     name: str, nats: NatsServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +108,89 @@ async def test_a_permission_that_is_missing_is_named(
     assert type(why) is LogUnavailable
     assert subject.lower().rstrip(">") in str(why)
     assert f"subscribe to {stream}.tail, _INBOX.>" in str(why)
+    assert name.startswith("sub") or not (tmp_path / "copy" / "log").exists()
+
+
+async def test_a_move_that_is_refused_says_why(
+    nats: NatsServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: trying again changes neither a permission nor what a stream has room for."""
+    monkeypatch.setattr("eventlog.jetstream.moving._ANSWER_S", 0.3)
+    for stream, user, room, why in (
+        ("M", _MOVER, -1, "this user of NATS may not do this: publish to"),
+        ("N", "user", 3000, "the stream takes nothing more: maximum bytes exceeded"),
+    ):
+        with contextlib.closing(eventlog.open(tmp_path / stream)) as log:
+            log.append(bytes(4000), 1, 0)
+            log_id = log.log_id
+        make = partial(jetstream.make, log_id=log_id, max_bytes=room)
+        await make(_address(nats, home, "user", stream), replicas=1)
+        address = jetstream.StreamAddress.parse(_address(nats, home, user, stream))
+        moving = partial(
+            to_stream, tmp_path / stream, address, replicas=1, progress=lambda *_: None
+        )
+        with pytest.raises((LogUnavailable, LogFull), match=why):
+            await moving()
+
+
+async def test_a_connection_that_is_not_made_again_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An append that has no answer says why: nobody is there, or lets this program in no more."""
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        log.busy_after_s = 0.0
+
+        async def append() -> None:
+            await log.append(b"x", 1, 0)
+
+        server.kill()
+        await _refusal(append, "no server of NATS answers: Connection refused", LogBusy)
+        server.extra = 'authorization { token: "secret" }'
+        server.start(server.monitor)
+        await _refusal(append, "no server of NATS lets this program in: it wants to know", LogBusy)
+        await log.close()
+
+
+async def test_who_is_turned_away_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends a connection, as when credentials have ended, may let it in again."""
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        log.busy_after_s = 0.0
+        server.reload('authorization { token: "secret" }')
+        await _refusal(partial(log.append, b"x", 1, 0), "it wants to know who this is", LogBusy)
+        server.reload("")
+        log.busy_after_s = PATIENCE_S
+        await log.append(b"y", 1, await log.barrier())
+        await log.close()
+
+
+async def test_credentials_may_be_missing_for_a_moment(
+    nats: NatsServer, home: Path, tmp_path: Path
+) -> None:
+    """As while a program replaces them: they are read again until they are there."""
+    address = _address(nats, home, "user", "C")
+    await jetstream.make(address, replicas=1)
+    log = await jetstream.open(address, tmp_path / "copy")
+    file, away = home / "user.creds", home / "away"
+    file.rename(away)
+    try:
+        await log.client.force_reconnect()
+        async with asyncio.timeout(PATIENCE_S):
+            while "cannot be read" not in log.client.problem:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+    finally:
+        away.rename(file)
+    await log.append(b"x", 1, 0)
+    await log.close()
 
 
 async def test_no_jetstream_is_said_of_the_account_or_the_server(

@@ -206,9 +206,9 @@ def test_a_wrong_address_is_explained(address: str, problem: str) -> None:
 
 
 def test_an_address_has_servers_and_files() -> None:
-    """Ports and the stream have defaults; an IPv6 address is in brackets."""
-    parsed = StreamAddress.parse("nats://a,b:5,[::1]:6?ca=/ca.pem&monitor=8222")
+    """Ports and the stream have defaults; an IPv6 address is in brackets; a + is one."""
+    parsed = StreamAddress.parse("nats://a,b:5,[::1]:6?ca=/c%2B+.pem&monitor=8222")
     assert parsed.servers == (("a", 4222), ("b", 5), ("[::1]", 6))
-    assert (parsed.stream, parsed.ca, parsed.monitor) == ("eventlog", Path("/ca.pem"), 8222)
+    assert (parsed.stream, parsed.ca, parsed.monitor) == ("eventlog", Path("/c++.pem"), 8222)
     assert parsed.urls == ["tls://a:4222", "tls://b:5", "tls://[::1]:6"]
     assert isinstance(AddressWrong("a", "b"), LogError)

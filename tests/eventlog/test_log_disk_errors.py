@@ -184,7 +184,9 @@ def test_a_log_is_not_opened_on_a_full_disk(
     disk = FaultyDisk()
     disk.errors = {operation: number}
     for _ in range(2):
-        with pytest.raises(LogUnavailable, match=r"no room to open it: .*; free some space"):
+        with pytest.raises(
+            LogUnavailable, match=rf"no room to open it: .*; free some space: .* {SEGMENT:,} b"
+        ):
             open_log(folder, disk)
     disk.errors = {}
     log = open_log(folder, disk)

@@ -7,12 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.time_args import parse_point
-from nc.domain.events import Entry, Event, LogRepaired, NodeRegistered
+from nc.domain.events import (
+    Entry,
+    Event,
+    LeaderElected,
+    LogRepaired,
+    NodeRegistered,
+    ReplicaLost,
+    ReplicaStarted,
+    StateChanged,
+    pb,
+)
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.history.diff import differences
 from nc.history.events import Point, Recorded, field_of, ids_in, seq_of
 from nc.history.explain import Target, explain
+from nc.history.fields import field_texts
 from nc.history.fold import state_at
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids
@@ -131,3 +142,38 @@ def test_moments_are_read_in_every_form() -> None:
     for text in ("", "-2", "2h", "soon", "-h", str(2**64), "٣", "-٣h", "-999999999d"):
         with pytest.raises(ValueError, match="no moment"):
             parse_point(text, 0)
+
+
+@given(is_alone=st.booleans(), session=st.sampled_from(["", "0c"]))
+def test_of_several_servers_the_one_that_held_a_link_is_named(is_alone: bool, session: str) -> None:
+    """Where a log has one server, or an older one wrote it, neither name nor session is shown."""
+    start = ReplicaStarted(replica_id="a-1", session=session, is_alone=is_alone)
+    changes = (
+        (pb.CONNECTION_STATE_INIT, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
+        (pb.CONNECTION_STATE_IDLE, pb.STATE_CHANGE_REASON_REPLICA_LOST),
+        (pb.CONNECTION_STATE_IDLE, pb.STATE_CHANGE_REASON_REPLICA_STOPPED),
+        (pb.CONNECTION_STATE_IDLE, pb.STATE_CHANGE_REASON_LINK_CLOSED),
+    )
+    events = [
+        Event(replica_started=start),
+        *(
+            Event(
+                state_changed=StateChanged(
+                    node_id="aa", to_state=to_state, reason=reason, session=session
+                )
+            )
+            for to_state, reason in changes
+        ),
+    ]
+    lines = explain(recorded([(1, event) for event in events]), Target("node", "aa"))
+    named = ["a-1" in line.text for line in lines]
+    is_shared = bool(session) and not is_alone
+    assert named == [is_shared] * 3 + [False]
+    for event in (
+        events[0],
+        Event(replica_lost=ReplicaLost(session=session)),
+        Event(leader_elected=LeaderElected(session=session)),
+    ):
+        is_shown = bool(session) and (event != events[0] or not is_alone)
+        assert ("session" in field_texts(event)) == is_shown
+    assert "session" not in field_texts(events[1])

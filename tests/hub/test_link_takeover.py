@@ -1,11 +1,17 @@
 """A node's newer link takes over from the older one."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import pytest
 
 from nc.domain.links import link_of
 from nc.hub.ports import Drop
-from tests.support.link_client import CLOSE, HELLO, Frame, packet
-from tests.support.link_cluster import CONNECTED, INIT, cluster
+from nc.net import wire
+from nc.net.wire import Close
+from tests.support.link_client import CLOSE, HELLO, Frame, LinkClient, packet
+from tests.support.link_cluster import CONNECTED, INIT, Cluster, Machine, cluster
 from tests.support.whole_server import until
 
 PACKET = packet("10.1.1.3", "10.1.1.5")
@@ -73,6 +79,37 @@ async def test_an_older_link_ends_with_its_node(data_dir: Path) -> None:
         assert last.port.packets_out == 0
         peer.send(packet(peer_address, address))
         await until(lambda: here.server.hub.switch.drops[Drop.NOBODY_THERE] == 1)
+
+
+ENDS: dict[str, tuple[Callable[[Cluster, Machine, LinkClient], Awaitable[None]], Close]] = {
+    "breaks": (lambda _here, _machine, newer: newer.vanish(), wire.NEWER_FAILED),
+    "is refused": (lambda _here, _machine, newer: _say(newer, b"no"), wire.NEWER_FAILED),
+    "unregistered": (lambda here, machine, _newer: here.unregister(machine), wire.UNREGISTERED),
+    "stop": (lambda here, _machine, _newer: here.server.hub.stop(), wire.STOPPING),
+}
+
+
+async def _say(link: LinkClient, text: bytes) -> None:
+    link.send(text)
+    await link.drain()
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_an_older_link_says_why_the_newer_one_did_not_take_over(
+    data_dir: Path, end: str
+) -> None:
+    """Nothing took over: a node without any link is to come back at once, if it may."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        old, _ = await here.connect(machine)
+        new = await here.open(machine)
+        await here.becomes(machine, INIT)
+        begin, close = ENDS[end]
+        begun = asyncio.ensure_future(begin(here, machine, new))
+        ended = await old.end()
+        await old.vanish()
+        await begun
+        assert (ended.code, ended.reason) == (close.code, close.reason)
 
 
 async def test_a_link_that_takes_over_in_the_middle_of_a_handshake(data_dir: Path) -> None:

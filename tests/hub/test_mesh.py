@@ -173,7 +173,7 @@ async def test_a_node_that_moves_keeps_its_older_link_until_the_newer_one_is_the
 
 
 async def test_a_newer_link_that_fails_ends_the_older_one_too() -> None:
-    """The log has neither then."""
+    """The log has neither then, and the node is to come back at once."""
     async with mesh_hubs(2) as here:
         one, two = here.hubs
         token = await here.register("mover")
@@ -181,7 +181,7 @@ async def test_a_newer_link_that_fails_ends_the_older_one_too() -> None:
         newer = await LinkClient.connect(two.port, token, None)
         await until(lambda: not one.hub.sessions)
         await newer.vanish()
-        await older.end()
+        assert (await older.end()).reason == wire.NEWER_FAILED.reason
         await until(lambda: not one.replica.state.links)
         await until(lambda: not one.hub.sockets)
 

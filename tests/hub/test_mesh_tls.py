@@ -1,5 +1,6 @@
 """Who may be a peer: a server with a replica's certificate of the network CA, for its session."""
 
+import errno
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from nc.agent.certificates import node_tls
+from nc.log_events import PEER_UNREACHABLE
 from nc.pki import PkiFolder, read_peer
 from nc.pki.certificates import NODE_ORGANIZATION, REPLICA_ORGANIZATION
+from nc.pki.errors import AuthorityNotYetValid
 from nc.pki.replica import replica_context, session_of_replica
 from tests.support.link_client import LinkClient, NoUpgrade, packet
 from tests.support.mesh_hubs import OFFERS, mesh_hubs
@@ -75,3 +78,23 @@ def test_a_session_is_what_a_valid_replicas_certificate_names(
     issued = folder.authority.issue_client("s1", organization, now, 5)
     now_ms = int(now.timestamp() * 1000) + days * DAY_MS
     assert session_of_replica(read_peer(issued.certificate_pem), now_ms) == session
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [OSError(errno.EMFILE, "no descriptor"), AuthorityNotYetValid(None, "wrong clock", "set it")],
+)
+async def test_a_peer_is_called_again_once_a_certificate_can_be_made(problem: Exception) -> None:
+    """A clock that was set wrong, or descriptors that ran out, part no servers for good."""
+    left = [problem] * 2
+
+    def tls(_session: str) -> None:
+        if left:
+            raise left.pop()
+
+    async with mesh_hubs(2, client_tls=tls) as here:
+        assert not left
+        said = [
+            line["message"] for each in here.hubs for line in each.lines.named(PEER_UNREACHABLE)
+        ]
+        assert str(problem) in said

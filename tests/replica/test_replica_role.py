@@ -1,13 +1,14 @@
 """Who may answer when a follower has more than the leader: an append whose outcome is open."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from rpds import HashTrieMap
 
+from eventlog.errors import LogRewound
 from nc.domain.leadership import Leader
 from nc.domain.state import State
 from nc.replica.errors import NotCurrent
@@ -21,7 +22,13 @@ SESSIONS = HashTrieMap({name: f"replica {name}" for name in ("a", "b", "c")})
 LEADER = Leader("a", 1, "192.0.2.1:6440")
 
 
-def role_of(session: str, clock: ManualClock) -> tuple[Role, Any]:
+async def five() -> int:
+    return 5
+
+
+def role_of(
+    session: str, clock: ManualClock, confirm: Callable[[], Awaitable[int]] = five
+) -> tuple[Role, Any]:
     """A role, and its replica, which knows event 5."""
     observers: list[Callable[..., None]] = []
     replica = SimpleNamespace(
@@ -32,9 +39,6 @@ def role_of(session: str, clock: ManualClock) -> tuple[Role, Any]:
         appended_ns=clock.monotonic_ns(),
         observe=observers.append,
     )
-
-    async def confirm() -> int:
-        return 5
 
     role = Role(cast(SharedReplica, replica), f"replica {session}", clock, lambda: 5, confirm)
     return role, replica
@@ -137,3 +141,45 @@ def test_a_leader_that_is_back_in_touch_waits_for_its_followers_again() -> None:
     for session in ("b", "c"):
         role.heard(session, 3, 6, clock.ns)
     assert outcomes == [True]
+
+
+async def test_a_leader_whose_log_has_ended_does_not_try_again_and_again() -> None:
+    """It appends a marker to renew its lease: now and then, and not in each turn of the loop."""
+    turns, tries = 3000, 0
+
+    async def fail() -> int:
+        nonlocal tries
+        tries += 1
+        raise LogRewound("nats://log", "it has lost messages")
+
+    clock = ManualClock()
+    role, _ = role_of("a", clock, fail)
+    clock.ns += 60 * NS  # an append gives a lease for less
+    role.look()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    role.stop()
+    assert 1 <= tries < turns / 10
+
+
+async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
+    """As when all servers of a cluster start at once: each finds that the last leader has ended.
+
+    Who was elected has not begun its session yet; one elected after it would have to keep quiet for
+    as long as an append may speak for it.
+    """
+    clock = ManualClock()
+    role, replica = role_of("b", clock)
+    replica.state = State(seq=5, leader=LEADER)
+    role.begin()
+    assert role.due_to_stand()
+    stood: list[object] = []
+
+    async def stand(command: object, origin: object) -> None:
+        stood.append((command, origin))
+
+    replica.stand = stand
+    replica.state = State(seq=6, leader=Leader("c", 2, "192.0.2.3:6440"))
+    role.follow([])
+    assert not await role.stand("192.0.2.2:6440", "request")
+    assert stood == []

@@ -1,21 +1,28 @@
 """What ends calls and streams of the queue server, and the server itself."""
 
 import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
 
 from nc.clock import SystemClock
-from nc.rpc.queue.call import ServerCall
+from nc.rpc.queue.call import Refusal, ServerCall
+from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Unary
 from nc.rpc.queue.server import QueueServer, QueueThreadDied
 from nc.rpc.queue.stream import Stream
+from tests.fuzz.raw_http2 import headers
 from tests.support.queue_server import (
     PATIENCE_S,
+    STREAM,
     UNARY,
     Gate,
     code_of,
+    connected,
     opened,
     serving,
     unary,
@@ -169,7 +176,66 @@ async def test_a_stop_ends_calls_after_the_grace() -> None:
         under_way = asyncio.create_task(unary(channel))
         await running.until(lambda: len(held) == 1)
         stopping = asyncio.create_task(running.server.stop(0.1))
-        code = await code_of(under_way)
-        assert code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        assert await code_of(under_way) is grpc.StatusCode.UNAVAILABLE
         held[0].reply(b"too late")
         await asyncio.wait_for(stopping, PATIENCE_S)
+
+
+class PutBack(SystemClock):
+    """What was to be an hour ago is to be in an hour: gRPC knows that the clock was put back."""
+
+    @staticmethod
+    def now_ns() -> int:
+        return time.time_ns() + 3_600_000_000_000
+
+
+async def test_waits_end_although_the_clock_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose message does not come is ended as soon as there is any other call."""
+    monkeypatch.setattr("nc.rpc.queue.server._SWEEP_EVENTS", sys.maxsize)
+    async with serving(limits=Limits(body_s=0.1), clock=PutBack()) as running:
+        silent = connected(running)
+        with silent.socket:
+            silent.socket.sendall(headers(1, UNARY.encode()))
+            ending = asyncio.create_task(asyncio.to_thread(silent.end_of, 1))
+            async with asyncio.timeout(PATIENCE_S), running.channel() as channel:
+                while not ending.done():
+                    assert await unary(channel) == b"x"
+            assert await ending
+
+
+async def test_who_calls_while_the_server_stops_is_refused_when_it_knows() -> None:
+    """Refused before its connection's GOAWAY, it would call there again, and be cancelled."""
+    refusal = Refusal(grpc.StatusCode.UNAVAILABLE.value[0], "the server stops")
+    async with serving(decide=lambda _call: refusal) as running, running.channel() as channel:
+        await channel.channel_ready()
+        stop_accepting, statuses = running.port.stop_accepting, list[int | None]()
+
+        def note_and_stop() -> None:
+            statuses.extend(call.status for call in running.gate.admitted)
+            stop_accepting()
+
+        running.port.stop_accepting = note_and_stop  # type: ignore[method-assign]
+        running.port.held_refusals.begin()  # as a stop does first
+        calls = [asyncio.create_task(code_of(unary(channel))) for _ in range(5)]
+        await running.until(lambda: len(running.gate.admitted) == len(calls))
+        await running.server.stop(PATIENCE_S)
+        assert statuses == [None] * len(calls)
+        assert set(await asyncio.gather(*calls)) == {grpc.StatusCode.UNAVAILABLE}
+
+
+async def test_a_stop_waits_for_no_message() -> None:
+    """Calls and streams of which none has come end at once, however long the grace is."""
+    never = asyncio.Event()
+
+    async def nothing() -> AsyncIterator[bytes]:
+        await never.wait()
+        yield b""
+
+    async with serving() as running, running.channel() as channel:
+        call: Any = channel.stream_unary(UNARY)
+        stream: Any = channel.stream_stream(STREAM)
+        calls = [call(nothing()), stream(nothing())]
+        await running.until(lambda: sum(c.is_waiting for c in running.gate.admitted) == 2)
+        await running.server.stop(PATIENCE_S)
+        codes = [await each.code() for each in calls]
+        assert codes == [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.OK]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv6Address
@@ -15,6 +16,7 @@ import pytest
 from nc.rpc.queue import connections, hang_up
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.connections import Connection, Connections
+from nc.rpc.queue.hang_up import HangUps
 from nc.rpc.queue.limits import Limits
 from tests.fuzz.raw_http2 import Peer, headers
 from tests.support.queue_server import (
@@ -211,3 +213,25 @@ async def test_a_gate_can_end_connections_whose_messages_do_not_come(limits: Lim
             other.socket.sendall(headers(1, UNARY.encode()))
             assert await asyncio.to_thread(other.end_of, 1)
             await running.until(partial(has_hung_up, running, 1))
+
+
+def test_a_stop_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that comes when the thread begins another round."""
+
+    class Wanted(threading.Event):
+        def clear(self) -> None:
+            """Somebody stops at this moment."""
+            threading.Thread(target=stop, daemon=True).start()
+            self.wait(PATIENCE_S)
+            super().clear()
+
+    def stop() -> None:
+        hang_ups.stop()
+        has_stopped.set()
+
+    has_stopped = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Event", Wanted)
+        hang_ups = HangUps(time.monotonic_ns, (), lambda _: None)
+    hang_ups.want(1, "ipv4:192.0.2.1:4711")
+    assert has_stopped.wait(PATIENCE_S)

@@ -157,3 +157,9 @@ def test_a_flood_leaves_few_lines() -> None:
     lines = [line for line in bench.lines if line["event"] == log_events.RPC_GUESSES]
     assert [line["not_looked_at"] for line in lines] == [1, 2001]
     assert {line["party"] for line in bench.lines} == {"192.0.2.1"}
+
+
+@pytest.mark.parametrize(("wait_s", "says"), [(0.2, "1 s"), (1000.0, "16 minutes 40 seconds")])
+def test_a_long_wait_is_said_in_minutes(wait_s: float, says: str) -> None:
+    """Never less than it is; a server may be set to look at one wrong token in many minutes."""
+    assert f"try again in {says} with" in str(TooManyGuesses(wait_s))

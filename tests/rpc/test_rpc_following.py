@@ -1,5 +1,6 @@
 """A follower's changes while its leader ends, or has taken it for lost."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from nc.domain.links import DropLink
 from nc.hub.recorder import LinkRecorder
 from nc.hub.session import Session
 from nc.pb.replica.v1 import replication_pb2 as pb
+from nc.pki.errors import AuthorityNotYetValid
 from nc.replica.errors import OutcomeOpen, Stopping, Unwritable
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
@@ -20,6 +22,7 @@ from nc.replica.touch import Touch
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.replication.changes import refusal_of
 from nc.rpc.replication.following import Following
+from nc.rpc.replication.line import LineBroken
 from tests.support.replica_bench import ORIGIN, on_a_loop
 
 CLOSED = events.STATE_CHANGE_REASON_LINK_CLOSED
@@ -57,6 +60,33 @@ async def test_the_end_of_a_link_outlives_a_leader_whose_log_fails_or_that_stops
     line = Refusing(Unwritable(), Stopping(), Unwritable())
     await following_by(line).change(DROP, ORIGIN, insist=True)
     assert line.errors == []
+
+
+@on_a_loop
+async def test_a_leader_is_called_again_once_a_certificate_can_be_made() -> None:
+    """A clock that was set wrong does not end a server that follows."""
+    following: Any = following_by(Refusing())
+    role, is_called, errors = following._role, asyncio.Event(), [AuthorityNotYetValid(None, "", "")]
+    role.stands, role.leader = False, SimpleNamespace(address="a:1", epoch=1)
+
+    async def gone(_message: object) -> None:
+        raise LineBroken
+
+    async def close() -> None:
+        is_called.set()
+
+    def opened(_address: str) -> Any:
+        if errors:
+            raise errors.pop()
+        return SimpleNamespace(send=gone, close=close)
+
+    following._open_line = opened
+    running = asyncio.create_task(following.run())
+    calling = asyncio.create_task(is_called.wait())
+    await asyncio.wait([running, calling], return_when=asyncio.FIRST_COMPLETED)
+    assert is_called.is_set()
+    for task in (running, calling):
+        task.cancel()
 
 
 @on_a_loop

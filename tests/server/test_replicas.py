@@ -136,7 +136,10 @@ def ask(token: str) -> pb.CheckConnStateRequest:
 async def test_the_second_server_goes_on_when_the_first_is_killed(
     processes: Processes, tmp_path: Path
 ) -> None:
-    """What was acknowledged by either is answered by the other at once, and by the second alone."""
+    """What was acknowledged by either is answered by the other at once, and by the second alone.
+
+    That the first was lost is said when it is, and by no server that starts later.
+    """
     processes.start_all("a", "b")
     async with processes.client("a") as first, processes.client("b") as second:
         tokens = [await registered(second), await registered(first)]
@@ -151,6 +154,8 @@ async def test_the_second_server_goes_on_when_the_first_is_killed(
         lost = await asyncio.to_thread(processes.running["b"].wait_for, "replica.lost")
         assert lost["replica"] == DataFolder(tmp_path / "a").replica_name.read_text().strip()
     assert processes.leader() == "b"
+    processes.start("a")
+    assert processes.running["a"].logged("replica.lost") == []
 
 
 @pytest.mark.long

@@ -117,6 +117,8 @@ async def test_an_outage_of_the_servers_loses_no_link_and_no_answer(
             await until(lambda: not here.replica.is_writable)
             sentences = await degraded(here.server)
             assert any("NATS" in each or "servers that keep" in each for each in sentences)
+            (line,) = here.lines.named("log.busy")
+            assert line["reason"]  # of which a busy machine may know no more than that
             state = pb.CheckConnStateRequest(token=old.token)
             assert (await here.client.call("CheckConnState", state)).code == "200"
             refused = await here.open(waiting)

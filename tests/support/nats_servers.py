@@ -71,6 +71,12 @@ class NatsServer:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([PROGRAM, "-c", settings], stdout=log, stderr=log)
 
+    def reload(self, extra: str) -> None:
+        """Use other settings, without a restart."""
+        self.extra = extra
+        (self.folder / "nats.conf").write_text(self._settings())
+        self._signal(signal.SIGHUP)
+
     def _settings(self) -> str:
         cluster = ""
         if self.routes:

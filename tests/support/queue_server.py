@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from nc.clock import SystemClock
+from nc.clock import Clock, SystemClock
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Port, Routes, Streaming, Unary
@@ -86,12 +86,13 @@ async def serving(
     options: tuple[tuple[str, int], ...] = (),
     grace_s: float = 0.2,
     address: str = "127.0.0.1",
+    clock: Clock | None = None,
     **more: Any,
 ) -> AsyncIterator[Serving]:
     """A server with one port, started; stopped at the end. For `more` see `QueueServer`."""
     errors: list[Exception] = []
     gate = Gate(decide)
-    server = QueueServer(SystemClock(), errors.append, **more)
+    server = QueueServer(clock or SystemClock(), errors.append, **more)
     routes: Routes = {UNARY.encode(): Unary(handle), STREAM.encode(): Streaming(behaviour)}
     try:
         port = server.listen(

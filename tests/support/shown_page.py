@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from decimal import Decimal
 from typing import Any
 
 from nc.domain.expiry import has_passed
@@ -110,8 +111,9 @@ def shown_name(name: str, node_id: str) -> str:
 
 
 def expiry_words(expires_at_ms: int) -> str:
-    """An expiry as the page shows it, in UTC."""
-    text = moment(expires_at_ms) if expires_at_ms else "never"
+    """An expiry as the page shows it, in UTC; a browser has doubles alone."""
+    nearest_ms = int(Decimal(repr(float(expires_at_ms))))
+    text = moment(nearest_ms) if nearest_ms else "never"
     return text.replace("T", " ").removesuffix("Z")
 
 

@@ -39,7 +39,7 @@ AddressOption = Annotated[
 ]
 ActorOption = Annotated[
     str | None,
-    typer.Option(help="Only by this actor, or by those with this part: system, certificate:admin."),
+    typer.Option(help="Only by this actor: eve, certificate:, a serial, system."),
 ]
 KindsOption = Annotated[
     list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")

@@ -39,8 +39,9 @@ def explained(error: UnusableFile) -> OperationFailed:
     """The error with the option that names another file."""
     if not error.is_read:
         remedy = (
-            f"name the right file with {_OPTIONS[error.role]}, or the server's data folder with "
-            "--data-dir"
+            f"name the right file with {_OPTIONS[error.role]}, the server's data folder with "
+            "--data-dir, or a server with --context (ncadm contexts add keeps its address and your "
+            "certificates)"
         )
     elif error.role == "ca":
         remedy = "name the gRPC CA's certificate with --cacert"

@@ -76,7 +76,7 @@ def events(
         ),
     ] = None,
     actor: Annotated[
-        str, typer.Option(help="Only by actors that begin so: certificate:eve, link:, system.")
+        str, typer.Option(help="Only by this actor: eve, certificate:, a serial, system.")
     ] = "",
     output: DocumentOption = Document.TABLE,
 ) -> None:

@@ -77,7 +77,8 @@ def unregister(
 ) -> None:
     """Remove a node for good.
 
-    Its token and its certificates are refused from then on.
+    Its token and its certificates are refused from then on. Nothing is asked, as scripts expect of
+    this command of LiteKube's: ncadm nodes unregister asks. To come back, the machine joins anew.
 
     Example: ncadm unregister --node-token T
     """

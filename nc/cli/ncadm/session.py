@@ -39,7 +39,7 @@ def client_of(context: typer.Context) -> "Iterator[Client]":
     """
     from nc.cli.ncadm.certificates import explained
     from nc.client.blocking import Client
-    from nc.client.errors import Unavailable
+    from nc.client.errors import NotNow, Unavailable
     from nc.client.pem_files import UnusableFile
 
     # What grpc logs of a failed call is part of the error that the command reports.
@@ -50,8 +50,8 @@ def client_of(context: typer.Context) -> "Iterator[Client]":
             yield client
     except UnusableFile as error:
         raise explained(error) from error
-    except Unavailable:
-        if not place.plaintext:
+    except Unavailable as error:
+        if not place.plaintext and not isinstance(error, NotNow):
             raise_for_other_port(place.host, place.port, "CONTROL")
         raise
 

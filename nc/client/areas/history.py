@@ -10,6 +10,7 @@ from nc.client.areas.nodes import NodeFilter, filter_message
 from nc.client.arguments import checked
 from nc.client.calls import Calls
 from nc.client.convert import convert, ms_of, time_of, uint64
+from nc.client.errors import DeadlineExceeded
 from nc.client.reports import Differences, Explanation, PastState
 from nc.client.types import BootstrapToken, Node
 from nc.pb.admin.v1 import history_pb2
@@ -18,6 +19,16 @@ Moment = int | datetime | None
 
 TIMEOUT_S: Final = 60.0  # a long log takes a while
 PAGE_SIZE: Final = 1000
+
+
+class _TooLong(DeadlineExceeded):
+    """Asking again would take as long."""
+
+    advice = (
+        f"the answer was not there within {TIMEOUT_S:g} s: the log is long; network-controller log "
+        "at, diff and why take as long as they need, on the server's machine or on a copy of its "
+        "log"
+    )
 
 
 def _moment(name: str, moment: Moment) -> Any:
@@ -59,7 +70,13 @@ class History:
         )
 
     async def _at(self, request: Any) -> Any:
-        return await self._calls.read("History.At", request, timeout_s=TIMEOUT_S)
+        return await self._ask("History.At", request)
+
+    async def _ask(self, method: str, request: Any) -> Any:
+        try:
+            return await self._calls.read(method, request, timeout_s=TIMEOUT_S)
+        except DeadlineExceeded as error:
+            raise _TooLong(error.method, error.target, error.details) from None
 
     @checked
     async def diff(self, start: Moment, end: Moment = None) -> Differences:
@@ -68,12 +85,12 @@ class History:
         request = history_pb2.DiffRequest(
             to=_moment("end", end), **{"from": _moment("start", start)}
         )
-        answer = await self._calls.read("History.Diff", request, timeout_s=TIMEOUT_S)
+        answer = await self._ask("History.Diff", request)
         return convert(Differences, answer)
 
     @checked
     async def why(self, node: str, moment: Moment = None) -> Explanation:
         """Why a node is, or was, in its state."""
         request = history_pb2.WhyRequest(node=node, moment=_moment("moment", moment))
-        answer = await self._calls.read("History.Why", request, timeout_s=TIMEOUT_S)
+        answer = await self._ask("History.Why", request)
         return convert(Explanation, answer)

@@ -19,6 +19,7 @@ from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.history.export.chunks import ChunkWriter
 from nc.history.export.page_files import one_script, one_style, page_html
+from nc.history.running import Running
 from nc.history.timelines import changes, status_of
 
 
@@ -29,7 +30,7 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO, until_ms: 
         history: the events, in order; read once.
         base: the state before the first of them.
         out: takes text in UTF-8.
-        until_ms: when the history ends, Unix ms, if the server runs at its end: nothing else has
+        until_ms: when the history ends, Unix ms, if a server runs at its end: nothing else has
             happened until then. 0: with its last event.
 
     Raises:
@@ -57,16 +58,15 @@ def _all_of(history: Iterable[Recorded], base: State, until_ms: int) -> dict[str
     network = str(base.addresses.network) if base.seq else ""
     tokens = [(token_id, token.terms.label) for token_id, token in sorted(base.tokens.items())]
     writer = ChunkWriter(base.seq, network, tokens)
-    is_running = False
+    running = Running(base.sessions.items())
     for node_id in sorted(base.nodes):
         writer.change(node_id, status_of(base, node_id))
     for recorded, change in changes(base, history):
         writer.note(recorded)
-        kind = recorded.event.WhichOneof("kind")
-        is_running = kind == "replica_started" or (is_running and kind != "replica_stopped")
+        running.follow(recorded.event)
         if change is not None:
             writer.change(*change)
-    if is_running:
+    if running:
         writer.last_until(until_ms)
     return writer.chunk()
 

@@ -12,6 +12,7 @@ from nc.domain.events import Certificate
 from nc.domain.events import pb as events_pb
 from nc.domain.names import require_administrator_name
 from nc.domain.references import administrator_meant
+from nc.durations import exact_duration
 from nc.pb.admin.v1 import administrators_pb2 as pb
 from nc.pki.certificates import ADMIN_ORGANIZATION, VIEWER_ORGANIZATION, milliseconds, subject
 from nc.pki.pem import certificate_pem, private_key_pem
@@ -111,7 +112,11 @@ class AdministratorsService:
 def _lifetime(seconds: int) -> timedelta:
     most = int(_LONGEST_LIFETIME.total_seconds())
     if not 0 <= seconds <= most:
-        raise InvalidField("lifetime_s", f"expected 1 to {most} (ten years), or 0 for one year")
+        raise InvalidField(
+            "lifetime_s",
+            f"{exact_duration(seconds)} is not from one second to ten years "
+            f"({exact_duration(most)}), nor 0 for one year",
+        )
     return timedelta(seconds=seconds) if seconds else _LIFETIME
 
 

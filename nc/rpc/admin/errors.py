@@ -56,10 +56,7 @@ class WatchTooSlow(Exception):
 
 
 class TooMuchWork(Exception):
-    """As many requests of this kind as may wait do so."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"too many requests wait to {what}; try again in a moment")
+    """As many requests of this kind as may wait do so, or this one takes too much."""
 
 
 # Those that a sentence makes, by their names.

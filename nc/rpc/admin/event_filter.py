@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from nc.domain.operator_errors import NodeReferenceUnknown
 from nc.domain.references import IdOf, node_meant
 from nc.domain.state import State
+from nc.history.filters import is_by
 from nc.pb.admin.v1 import events_pb2 as pb
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.logged import KINDS
@@ -20,7 +21,7 @@ class EventSelection(NamedTuple):
 
     nodes: frozenset[str] = frozenset()  # ids
     kinds: frozenset[str] = frozenset()
-    actor: str = ""  # the beginning of it
+    actor: str = ""  # as of `is_by`
     from_ns: int = 0
     to_ns: int = 0
 
@@ -28,7 +29,7 @@ class EventSelection(NamedTuple):
         return (
             (not self.kinds or kind in self.kinds)
             and (not self.nodes or node_id in self.nodes)
-            and actor.startswith(self.actor)
+            and is_by(actor, self.actor)
             and at_ns >= self.from_ns
             and (not self.to_ns or at_ns <= self.to_ns)
         )

@@ -23,6 +23,7 @@ from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import REFUSALS, InvalidField, NotPossible, TooMuchWork
 from nc.rpc.admin.turns import Turns
 from nc.rpc.api import Call
+from nc.text import duration_text
 
 M = TypeVar("M", bound=Message)
 
@@ -95,11 +96,13 @@ class HistoryService:
             node_id: the id of the node whose token the request's reference is, if it is one.
         """
         if self._folder is None:
-            raise NotPossible("this server's log is not in a folder, so its past is not computed")
+            raise NotPossible(
+                "this server's log is not in a folder, so its past cannot be computed"
+            )
         head = {"folder": str(self._folder), "method": method, "node_id": node_id}
         sent = json.dumps(head).encode() + b"\n" + request.SerializeToString()
         async with self._working.taken():
-            code, output = await self._run(sent)
+            code, output = await self._run(method, sent)
         if code == 0:
             return response.FromString(output)
         if self._is_over:
@@ -107,10 +110,13 @@ class HistoryService:
         try:
             kind, sentence = json.loads(output)
         except ValueError:
-            raise TooMuchWork("look into the past, or memory is short") from None
+            raise TooMuchWork(
+                "the process that computes the past ended without an answer, as where memory is "
+                f"short; try again in a moment, or {_elsewhere(method)}"
+            ) from None
         raise REFUSALS[kind](sentence)
 
-    async def _run(self, sent: bytes) -> tuple[int, bytes]:
+    async def _run(self, method: str, sent: bytes) -> tuple[int, bytes]:
         if self._is_over:
             raise Stopping
         process = await asyncio.create_subprocess_exec(
@@ -121,11 +127,22 @@ class HistoryService:
             async with asyncio.timeout(_PATIENCE_S):
                 output, _ = await process.communicate(sent)
         except TimeoutError:
-            raise TooMuchWork("look into the past: it took too long") from None
+            raise TooMuchWork(
+                f"this look into the past was ended after {duration_text(_PATIENCE_S)}: the log is "
+                f"long; {_elsewhere(method)}"
+            ) from None
         finally:
             _kill(process)
             self._processes.discard(process)
         return process.returncode or 0, output
+
+
+def _elsewhere(method: str) -> str:
+    """What computes the same without the server."""
+    return (
+        f"run network-controller log {method.lower()} on the server's machine or on a copy of its "
+        "log, which takes as long as it needs"
+    )
 
 
 def _kill(process: Process) -> None:

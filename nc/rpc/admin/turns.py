@@ -30,7 +30,7 @@ class Turns:
     """Lets some calls of a kind work, and some wait.
 
     Args:
-        what: they do, for the refusal of others.
+        what: they are to do, for the refusal of others.
         working: how many may work at once, each with the memory of an answer.
         waiting: how many may wait for that.
     """
@@ -49,7 +49,9 @@ class Turns:
             TooMuchWork: too many wait.
         """
         if self._places.locked() and self._waiting >= self._most_waiting:
-            raise TooMuchWork(self._what)
+            raise TooMuchWork(
+                f"too many requests to {self._what} wait already; try again in a moment"
+            )
         self._waiting += 1
         try:
             await self._places.acquire()

@@ -13,6 +13,7 @@ the event loop. Nothing in this package knows which services are served.
     bodies.py     which calls may receive a message now, so that messages take bounded memory
     hang_up.py    ends a connection, for a gate that wants that
     held_back.py  which addresses come back too often after that
+    held_refusals.py  refusals of calls that come while the server stops
     syn_filter.py the kernel's filter that drops most of their SYNs
     crowds.py     ends connections of parties that have most, once few more have room
     connections.py  finds this process's connections, and shuts them down

@@ -23,6 +23,7 @@ DEADLINE_EXCEEDED: Final = 4
 RESOURCE_EXHAUSTED: Final = 8
 UNIMPLEMENTED: Final = 12
 INTERNAL: Final = 13
+UNAVAILABLE: Final = 14
 
 _NO_FLAGS: Final = 0
 
@@ -134,6 +135,11 @@ class ServerCall:
         """
         self._then = then
         self._port.receive(self)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a message is wanted that has not come."""
+        return self._then is not None
 
     def start_receiving(self) -> bool:
         """Receive the message now: the port has room for it."""

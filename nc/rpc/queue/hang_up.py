@@ -128,9 +128,11 @@ class HangUps:
         return self._monotonic_ns() / 1e9
 
     def _run(self) -> None:
-        while not self._is_over:
+        while True:
+            self._is_wanted.clear()  # before it is looked at what is wanted: nothing is missed
+            if self._is_over:
+                return
             began_s = time.thread_time()
-            self._is_wanted.clear()
             if (parties := self.held_back.changed()) is not None:
                 self._hold_back(parties)
             if self._wanted:

@@ -16,12 +16,14 @@ from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
     INTERNAL,
     RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
     UNIMPLEMENTED,
     Handle,
     Refusal,
     ServerCall,
 )
 from nc.rpc.queue.deadlines import Deadlines
+from nc.rpc.queue.held_refusals import HeldRefusals
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.messages import Messages
 from nc.rpc.queue.needs import Gate, Runner
@@ -35,6 +37,7 @@ _REQUESTS: Final = 64
 _UNANSWERED: Final = 2048
 
 _STALLED: Final = "too many of your calls wait for their message; send it with the call"
+_STOPS: Final = "the server is shutting down; try again in a moment"
 _LATE: Final = "no message within {:g} s; send it with the call"
 
 # Calls that are ended at once for being late; others wait meanwhile.
@@ -74,6 +77,7 @@ class Port:
         receive, received: see `Messages`.
         answering: called with a call when something is sent that its caller must take in time.
         taken: likewise when the caller has taken it.
+        held_refusals: while the server stops.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Port:
         self.start_batch = self._batches.start
         self.receive, self.received = self._messages.receive, self._messages.received
         self.answering, self.taken = self._awaited_readers.start, self._awaited_readers.stop
+        self.held_refusals = HeldRefusals()
         self.arrived = 0
         self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
         self._server = cygrpc.Server(tuple(options), False)
@@ -134,8 +139,18 @@ class Port:
         self._is_accepting = False
         self._unanswered.clear()
         self._server.shutdown(self.runner.queue, self._gone)
+        self.held_refusals.end()
         if not self._calls:
             self.is_idle.set()
+
+    def end_calls(self, *, that_wait: bool) -> None:
+        """End calls since the server stops: all, or only those whose message has not come."""
+        for call in tuple(self._calls):
+            if call.is_waiting or not that_wait:
+                if self._is_unary(call):
+                    call.refuse(UNAVAILABLE, _STOPS)
+                else:
+                    call.got(None)  # the stream then ends by itself
 
     def cancel_all(self) -> None:
         """End all calls and connections now, after `stop_accepting`."""
@@ -246,7 +261,8 @@ class Port:
 
     def _refuse(self, call: ServerCall, refusal: Refusal) -> None:
         if not (refusal.hangs_up and self._is_accepting):
-            call.refuse(refusal.code, refusal.details)
+            if not self.held_refusals.hold(call, refusal):
+                call.refuse(refusal.code, refusal.details)
             return  # else it gets no answer, which costs half
         self._calls.discard(call)
         self._unanswered.append(call)

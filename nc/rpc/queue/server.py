@@ -124,10 +124,15 @@ class QueueServer:
             thread = self._start_thread()
         else:
             thread = self._thread
+            for port in self._ports:
+                port.held_refusals.begin()
             await self._quiet()
         for port in self._ports:
             port.stop_accepting()
+            port.end_calls(that_wait=True)
         await _all(grace_s, *(port.is_idle for port in self._ports))
+        for port in self._ports:
+            port.end_calls(that_wait=False)
         await _all(_CLOSE_S, *(port.is_gone for port in self._ports))
         for port in self._ports:
             port.cancel_all()
@@ -203,17 +208,21 @@ class QueueServer:
         """Handle events until it is time to sweep; whether the queue has ended."""
         deadline = self.clock.now_ns() / 1e9 + sweep_s
         event, monotonic_ns, own_time = None, self.clock.monotonic_ns, self._own_time
+        until_ns = monotonic_ns() + int(_SWEEP_S * 1e9)
         for _ in range(_SWEEP_EVENTS):
             # An event that is still referred to keeps its call alive, and gRPC's shutdown waiting.
             del event
             try:
                 began_ns = monotonic_ns()
                 event = self.queue.poll(deadline)
-                own_time.idle_ns += monotonic_ns() - began_ns
+                now_ns = monotonic_ns()
+                own_time.idle_ns += now_ns - began_ns
                 if event.tag is None:
                     return bool(event.completion_type == cygrpc.CompletionType.queue_shutdown)
                 event.tag(event)
                 deadline = self._soon_s or deadline
+                if now_ns > until_ns:  # the clock that gRPC waits by was put back
+                    break
             except Exception as error:  # noqa: BLE001 - no error may end the thread
                 event = None
                 self.report(error)

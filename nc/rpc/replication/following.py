@@ -9,6 +9,7 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.pb.replica.v1 import replication_pb2 as pb
+from nc.pki.errors import PkiError
 from nc.replica.batch import Origin
 from nc.replica.errors import (
     LeaderLost,
@@ -94,14 +95,15 @@ class Following:
             if role.replica.leads or role.stands or not leader.address or self._is_over:
                 await asyncio.sleep(_AGAIN_S)
                 continue
-            line = self._open_line(leader.address)
             try:
-                await self._follow(line, leader.epoch, role.replica.session)
-            except LineBroken:
+                line = self._open_line(leader.address)
+                try:
+                    await self._follow(line, leader.epoch, role.replica.session)
+                finally:
+                    self._leave(line)
+                    await line.close()
+            except (LineBroken, PkiError):  # no certificate can be made while the clock is wrong
                 await asyncio.sleep(_AGAIN_S)
-            finally:
-                self._leave(line)
-                await line.close()
 
     def _leave(self, line: Line) -> None:
         """Pass nothing more on by this line, unless something is heard on it again."""

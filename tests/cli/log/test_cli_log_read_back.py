@@ -22,6 +22,8 @@ FILTERS: list[tuple[list[str], Callable[[dict[str, Any]], bool]]] = [
     (["--node", "10.1.1.3"], lambda e: e.get("node_id") == ALPHA),
     (["--address", "10.1.1.3"], lambda e: e.get("address") == "10.1.1.3"),
     (["--actor", "system"], lambda e: e["actor"] == "system"),
+    (["--actor", "admin"], lambda e: e["actor"].startswith("certificate:admin:")),
+    (["--actor", "certificate:"], lambda e: e["actor"].startswith("certificate:")),
     (["--actor", "certificate:admin"], lambda e: e["actor"].startswith("certificate:admin:")),
     (
         ["--type", "StateChanged", "--type", "unregistered"],

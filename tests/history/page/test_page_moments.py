@@ -4,7 +4,14 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered, ReplicaStopped
+from nc.domain.events import (
+    Entry,
+    Event,
+    ExpiryChanged,
+    NodeRegistered,
+    ReplicaStarted,
+    ReplicaStopped,
+)
 from nc.history.events import Recorded, field_of
 from nc.history.fields import json_fields, kind_of
 from nc.history.fold import state_at
@@ -118,6 +125,24 @@ def test_a_history_whose_clock_was_put_back_ends_with_its_last_event(shown: Show
     ]
     with shown(history) as tab:
         assert tab.run("slideTo(1), cells(rows('nodes')[0])[3]") == expiry_words(NOW_MS)
+
+
+def test_a_clock_that_was_put_back_since_the_last_event_decides(shown: Shown) -> None:
+    """The server judges by it, not by the time of an event."""
+    started = ReplicaStarted(network_address="10.1.1.1/24")
+    events = [
+        Event(replica_started=started),
+        Event(node_registered=NodeRegistered(node_id="a")),
+        Event(expiry_changed=ExpiryChanged(node_id="a", expires_at_ms=NOW_MS)),
+    ]
+    entry = Entry(recorded_at_ns=(NOW_MS + 1) * 1_000_000)
+    history = [Recorded(seq, entry, event) for seq, event in enumerate(events, 1)]
+    for until_ms, expected in (
+        (NOW_MS - 1, expiry_words(NOW_MS)),
+        (NOW_MS, f"expired {expiry_words(NOW_MS)}"),
+    ):
+        with shown(history, until_ms=until_ms) as tab:
+            assert tab.run("slideTo(1), cells(rows('nodes')[0])[3]") == expected
 
 
 def test_only_rows_in_sight_exist(shown: Shown, busy: list[Recorded]) -> None:

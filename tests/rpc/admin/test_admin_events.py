@@ -78,6 +78,12 @@ async def test_the_log_is_read_in_pages(data_dir: Path) -> None:
         assert [event.kind for event in about] == ["node_registered", *["node_updated"] * 7]
         by = await read_all(admin, filter=pb.EventFilter(actor="system"))
         assert [event.kind for event in by] == ["replica_started", "administrator_added"]
+        kind, name, serial = updates[0].actor.split(":")
+        theirs = [event for event in forwards if event.actor == updates[0].actor]
+        for part in (f"{kind}:", f"{kind}:{name}", name, serial, serial[:0]):
+            found = await read_all(admin, filter=pb.EventFilter(actor=part))
+            assert found == (theirs if part else forwards)
+        assert await read_all(admin, filter=pb.EventFilter(actor=name[1:])) == []
         moment = updates[3].recorded_at_ns // 1_000_000
         window = await read_all(admin, filter=pb.EventFilter(from_ms=moment, to_ms=moment))
         assert updates[3] in window

@@ -1,6 +1,7 @@
 """nc.admin.v1.History over real TLS: the past, computed by another process."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from nc.client import AsyncClient, Context
+from nc.client.errors import DeadlineExceeded
 from nc.pb.admin.v1 import history_pb2 as pb
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.past import answer
@@ -83,3 +86,35 @@ async def test_what_the_past_does_not_have_is_said(data_dir: Path) -> None:
         for at in (pb.AtRequest(page_token="x"), pb.AtRequest(page_size=1001)):  # noqa: S106 - no secret
             with pytest.raises(InvalidField, match="page_"):
                 await here(server, "At", at)
+
+
+async def test_a_look_that_takes_too_much_says_how_to_have_it_all_the_same(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended for its time, or by the kernel: what failed, and the command that needs no server."""
+    async with running(data_dir) as server, operator(server) as admin:
+        for name, value, says in (
+            ("_PATIENCE_S", 0.0, "this look into the past was ended after 0 seconds: the log is"),
+            ("sys.executable", "/bin/false", "ended without an answer, as where memory is short;"),
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr(f"nc.rpc.admin.history.{name}", value)
+                with pytest.raises(Refused) as refused:
+                    await admin.call("History/Diff", request=_diff(1))
+            assert refused.value.code is Code.RESOURCE_EXHAUSTED
+            assert says in refused.value.details
+            assert "run network-controller log diff on" in refused.value.details
+            assert "too many requests" not in refused.value.details
+
+
+async def test_who_does_not_wait_for_a_long_look_is_told_the_same(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To try again would take as long."""
+    monkeypatch.setattr("nc.client.areas.history.TIMEOUT_S", 0.01)
+    context = Context.of_data_dir(data_dir)
+    async with running(data_dir) as server:
+        there = replace(context, port=server.endpoints.control_port)
+        async with AsyncClient(there) as client:
+            with pytest.raises(DeadlineExceeded, match="network-controller log at, diff and why"):
+                await client.history.at()

@@ -122,7 +122,8 @@ def invite(
     """Let one other machine become a server of this cluster.
 
     Prints the command line that does it there. Its code is worth every key of the cluster, until it
-    is used, which it can be once.
+    is used, which it can be once. Others reach that machine at its address on its default route;
+    where they do not, add --advertise IP to the line.
 
     Example: ncadm replicas invite --lifetime 10m
     """

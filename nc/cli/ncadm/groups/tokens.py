@@ -201,9 +201,10 @@ def revoke(
         raise OperationFailed(f"the server answers that {revoked.id} is not revoked")
     text = f"revoked: {revoked.id}"
     if revoked.nodes:
+        them = "it" if revoked.nodes == 1 else "them"
         text += (
-            f"; its {revoked.nodes} nodes stay: ncadm nodes unregister --token-id "
-            f"{revoked.id[:_ID_DIGITS]} removes them"
+            f"; its {_stay(revoked.nodes)}: ncadm nodes unregister --token-id "
+            f"{revoked.id[:_ID_DIGITS]} removes {them}"
         )
     print_result(
         text if output is Document.TABLE else render.as_data(render.plain(revoked), output)
@@ -217,5 +218,8 @@ def _question(client: "Client", named: str) -> str:
         return "Revoke this bootstrap token?"
     (token,) = found
     label = f" ({token.label})" if token.label else ""
-    stay = "Its node stays." if token.nodes == 1 else f"Its {token.nodes} nodes stay."
-    return printable(f"Revoke the bootstrap token {token.id}{label}? {stay}")
+    return printable(f"Revoke the bootstrap token {token.id}{label}? Its {_stay(token.nodes)}.")
+
+
+def _stay(nodes: int) -> str:
+    return "node stays" if nodes == 1 else f"{nodes} nodes stay"

@@ -96,13 +96,20 @@ const LEFT_OUT = new Set([
   ...["attempt_id", "serial", "digest", "database_sha256", "remembered_until_ms"],
 ]);
 
+// Where nothing else says which server is meant.
+const BY_SESSION = new Set(["LeaderElected", "ReplicaLost", "ReplicaAddressBound"]);
+
+function isLeftOut(name, type) {
+  return LEFT_OUT.has(name) && !(name === "session" && BY_SESSION.has(type));
+}
+
 // What an event says in a line: why, which is never cut, and what else.
 export function summary(event) {
   const reason = fieldOf(event, "reason").replaceAll("_", " ");
   const isMove = event.type === "StateChanged";
   const why = isMove ? `${fieldOf(event, "to_state").toUpperCase()}: ${reason}` : reason;
   const rest = event.fields
-    .filter(([name, value]) => value !== "" && value !== "0" && !LEFT_OUT.has(name))
+    .filter(([name, value]) => value !== "" && value !== "0" && !isLeftOut(name, event.type))
     .map(([name, value]) => fieldSummary(name, value, event));
   return { why, rest: rest.join(" · ") };
 }

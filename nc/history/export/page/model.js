@@ -71,18 +71,18 @@ export function nameAt(node, position) {
 }
 
 // When the history ends, if not with its last event: now, of a live source.
-function untilNow() {
-  return live.aheadMs === null ? untilMs || -Infinity : Date.now() + live.aheadMs;
+function nowMs() {
+  return live.aheadMs === null ? untilMs : Date.now() + live.aheadMs;
 }
 
-// Where the scale of time ends: a clock may have been put back before the last event.
+// Where the scale of time ends: a clock may have been put back, before the last event or since.
 export function endMs() {
-  return Math.max(drawnTimes[count], untilNow());
+  return Math.max(drawnTimes[count], nowMs() || -Infinity);
 }
 
 // When a position is: at the end it is when the history ends.
 export function timeAt(position) {
-  return position === count ? Math.max(times[count], untilNow()) : times[position];
+  return (position === count && nowMs()) || times[position];
 }
 
 export function networkAt(position) {

@@ -3,7 +3,7 @@
 import { chosen, on, tell } from "./chosen.js";
 import { element, setText } from "./dom.js";
 import { countText, numberText, timeText, zoneName } from "./format.js";
-import { count, endMs, knownFrom, live, networkAt, nodes, seqs, times } from "./model.js";
+import { count, knownFrom, live, networkAt, nodes, seqs, timeAt, times } from "./model.js";
 import { bringIntoWindow, drawn, moveOn, placeOf, positionAt } from "./scale.js";
 
 const slider = element("slider");
@@ -52,7 +52,7 @@ function showMoment() {
 // When a moment is: at the end of a live source it is now.
 function momentText(position) {
   const isNow = position === count && live.aheadMs !== null;
-  return isNow ? timeText(endMs()).slice(0, 19) : timeText(times[position]);
+  return isNow ? timeText(timeAt(position)).slice(0, 19) : timeText(times[position]);
 }
 
 function showFacts() {

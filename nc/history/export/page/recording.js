@@ -19,7 +19,7 @@ export class Recording {
     this.statuses = []; // { state, address, expiresMs, name, labels }
     this.nodes = []; // { place, id, at, status, drops }, in order of registration
     this.nodeById = new Map();
-    this.restarts = []; // { position, crashed }: starts of the server
+    this.restarts = []; // { position, crashed }: starts of servers
     this.typeCounts = new Map();
     this.mostNodes = 1; // that there ever were
 
@@ -28,7 +28,7 @@ export class Recording {
     this.eventData = []; // of the event that led to position n + 1
     this.networks = { at: [0], names: [""] }; // the overlay network, from positions on
     this.tokenLabels = new Map(); // by the token's id
-    this.isRunning = false; // the server, as of the last event
+    this.unstopped = new Set(); // servers that started and did not stop, by id
 
     // By position; what position 0 has is that of the base. They are longer than what is in them.
     this.seqs = new Float64Array(1);
@@ -131,14 +131,23 @@ export class Recording {
       networks.at.push(position);
       networks.names.push(texts[event[3 + network]]);
     }
+    const value = (name) => texts[event[3 + fields.indexOf(name)]];
     if (type === "ReplicaStarted") {
-      this.restarts.push({ position, crashed: this.isRunning });
-      this.isRunning = true;
-    } else if (type === "ReplicaStopped") this.isRunning = false;
-    else if (type === "TokenIssued" && fields.includes("label")) {
-      const value = (name) => texts[event[3 + fields.indexOf(name)]];
+      const isAlone = value("is_alone") || !value("session");
+      this.noteStart(position, value("replica_id"), isAlone);
+    } else if (type === "ReplicaStopped" || type === "ReplicaRemoved") {
+      this.unstopped.delete(value("replica_id"));
+    } else if (type === "TokenIssued" && fields.includes("label")) {
       this.tokenLabels.set(value("token_id"), value("label"));
     }
+  }
+
+  // A start is one after a crash if no stop of that server came before; of one alone, of any.
+  noteStart(position, id, isAlone) {
+    const { unstopped } = this;
+    this.restarts.push({ position, crashed: isAlone ? unstopped.size > 0 : unstopped.has(id) });
+    if (isAlone) unstopped.clear();
+    unstopped.add(id);
   }
 
   decodeSteps(start, node, steps) {
