@@ -37,8 +37,7 @@ test-long *args:
 
 # Build the documentation as a site in build/site; a dead link ends it.
 docs:
-    .ci/docs-environment
-    NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --strict
+    .ci/docs
 
 # Search for a history that breaks a law of the server.
 check *args:

@@ -12,7 +12,8 @@ share the machine.
     heap     of JavaScript, after all steps
     live     from a call that changes something to the page that shows it, on average
 
-    python benchmarks/page.py [--nodes 10000] [--events 100000] [--steps 300] [--only console]
+    python benchmarks/page.py [--nodes 10000] [--events 100000] [--steps 300] [--rounds 5]
+                              [--only console]
 """
 
 import argparse
@@ -35,7 +36,6 @@ from tests.support.busy_log import START, busy_history
 from tests.support.chromium import Chromium, Tab
 from tests.support.live_console import LiveConsole, enter, wait_for
 
-ROUNDS = 5
 ENTRIES_IN_RECORD = 100
 
 OPENED_MS = "performance.getEntriesByType('navigation')[0].loadEventEnd"
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=("page", "console"))
     arguments = parser.parse_args()
     history = busy_history(arguments.nodes, arguments.events)
@@ -78,12 +79,12 @@ def main() -> None:
         folder = Path(name)
         if arguments.only != "console":
             for events in (history[:1], history):
-                measure_page(tab, folder / "page.html", events, arguments.steps)
+                measure_page(tab, folder / "page.html", events, arguments)
         if arguments.only != "page":
-            measure_console(tab, folder, history, arguments.steps)
+            measure_console(tab, folder, history, arguments)
 
 
-def measure_page(tab: Tab, path: Path, events: list[Recorded], steps: int) -> None:
+def measure_page(tab: Tab, path: Path, events: list[Recorded], how: argparse.Namespace) -> None:
     """Write a page, open it some times, move its slider; print what it took."""
     before = time.perf_counter()
     with path.open("w", encoding="utf-8") as out:
@@ -92,17 +93,19 @@ def measure_page(tab: Tab, path: Path, events: list[Recorded], steps: int) -> No
     opened: list[float] = []
     painted: list[float] = []
     stepped: list[float] = []
-    for _ in range(ROUNDS):
+    for _ in range(how.rounds):
         tab.open(path)
         opened.append(tab.run(OPENED_MS))
-        stepped += tab.run(STEPS_MS % (steps // ROUNDS))
+        stepped += tab.run(STEPS_MS % (how.steps // how.rounds))
         painted.append(tab.run(PAINT_MS))
     size_mb = path.stat().st_size / 1e6
     start = f"page {len(events):>6} events {written_s:>8.2f} {size_mb:>8.2f}"
     show(start, statistics.median(opened), 0, statistics.median(painted), stepped, tab.run(HEAP_MB))
 
 
-def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int) -> None:
+def measure_console(
+    tab: Tab, folder: Path, history: list[Recorded], how: argparse.Namespace
+) -> None:
     """Serve the log, open the console, move its slider; print what it took."""
     with LiveConsole(folder, START.network_address) as live:
         live.stop_server()
@@ -116,19 +119,20 @@ def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int)
         wait_for(tab, "text('pulse') === 'Live'")
         opened = tab.run("performance.now()")
         painted = tab.run(PAINT_MS)
-        stepped = tab.run(STEPS_MS % steps)
+        stepped = tab.run(STEPS_MS % how.steps)
         start = f"live {last_seq:>6} events {written_s:>8.2f} {'':>8}"
-        show(start, opened, present, painted, stepped, tab.run(HEAP_MB), shown_ms(live, tab))
+        heap_mb, live_ms = tab.run(HEAP_MB), shown_ms(live, tab, how.rounds)
+        show(start, opened, present, painted, stepped, heap_mb, live_ms)
 
 
-def shown_ms(live: LiveConsole, tab: Tab) -> float:
+def shown_ms(live: LiveConsole, tab: Tab, rounds: int) -> float:
     """How long it takes until a page shows what has changed, ms."""
     before = time.perf_counter()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         live.run(live.client.tokens.issue())
         last_seq = live.run(live.client.events.last_seq())
         wait_for(tab, f"{LAST_SHOWN} >= {last_seq}")
-    return (time.perf_counter() - before) * 1000 / ROUNDS
+    return (time.perf_counter() - before) * 1000 / rounds
 
 
 def write_log(folder: Path, history: list[Recorded]) -> None:

@@ -46,6 +46,7 @@ class Cursor:
 
     Attributes:
         segment: the first sequence number of the segment.
+        path: of the segment's file.
         offset: in the segment's file.
         next_seq: of the next event.
         chain: of the record before.
@@ -74,6 +75,7 @@ class Cursor:
     def enter(self, segment: int, header: SegmentHeader) -> None:
         """Move to the first record of a segment that has this header."""
         self.segment = segment
+        self.path = self._folder / segment_name(segment)
         self.header = header
         self.epoch = header.epoch
         self.chain = header.chain
@@ -82,10 +84,6 @@ class Cursor:
             True  # the record before is known to be durable: a marker, or in another segment
         )
         self.stop: BadBytes | None = None  # why `advance` passed no record; None: there are zeros
-
-    @property
-    def path(self) -> Path:
-        return self._folder / segment_name(self.segment)
 
     @property
     def position(self) -> LogPosition:

@@ -157,8 +157,11 @@ def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -
         LogUnavailable: this process cannot read it (permissions, too many open files).
     """
     try:
-        with opened(disk, path) as fd:
+        fd = disk.open(path)
+        try:
             return disk.pread(fd, size_bytes, offset)
+        finally:
+            close(disk, fd)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EIO):
             is_gone = error.errno == errno.ENOENT

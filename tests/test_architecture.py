@@ -1,7 +1,6 @@
 """The laws of the house: who may know of whom, checked on every file, each able to fail."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -15,17 +14,9 @@ from tests.support.source_laws import (
     only_the_edge_knows_grpc,
     only_the_replica_appends,
     packets_are_judged_without_io,
+    sources,
     time_and_chance_come_in_at_the_top,
 )
-
-ROOT = Path(__file__).parent.parent
-
-SOURCES = [
-    Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-    for folder in ("nc", "eventlog")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if not path.is_relative_to(ROOT / "nc/pb")
-]
 
 LAWS = [
     log_knows_no_network_controller,
@@ -41,12 +32,12 @@ LAWS = [
 @pytest.mark.parametrize("law", LAWS)
 def test_the_house_keeps_its_laws(law: Callable[[Source], list[str]]) -> None:
     """No file breaks the law."""
-    assert [broken for source in SOURCES for broken in law(source)] == []
+    assert [broken for source in sources() for broken in law(source)] == []
 
 
 def test_every_folder_is_looked_at() -> None:
     """The laws are about files that are there: none holds for want of something to check."""
-    paths = {source.path for source in SOURCES}
+    paths = {source.path for source in sources()}
     assert {
         "eventlog/__init__.py",
         "nc/clock.py",
@@ -56,12 +47,12 @@ def test_every_folder_is_looked_at() -> None:
         "nc/domain/evolve.py",
         *JUDGES,
     } <= paths
-    assert any(source.lies_in("nc/rpc") for source in SOURCES)
+    assert any(source.lies_in("nc/rpc") for source in sources())
 
 
 def test_the_replica_appends_in_one_place() -> None:
     """There is one append, and the law that looks for appends sees it."""
-    (timeline,) = (source for source in SOURCES if source.path == "nc/replica/timeline.py")
+    (timeline,) = (source for source in sources() if source.path == "nc/replica/timeline.py")
     assert len(appends(timeline)) == 1
 
 

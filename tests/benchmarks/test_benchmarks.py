@@ -24,7 +24,7 @@ SMALL = {
     "links": ("--rounds=1", "--seconds=0.2", "--links=2"),
     "metrics": ("--rounds=1", "--calls=10", "--nodes=10"),
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
-    "page": ("--nodes=5", "--events=100", "--steps=5"),
+    "page": ("--nodes=5", "--events=100", "--steps=5", "--rounds=1"),
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
     "reconnects": ("--rounds=1", "--links=2"),
     "replicas": (

@@ -21,6 +21,10 @@ from tests.support.whole_server import LOOPBACK, PATIENCE_S, WholeServer, runnin
 
 T = TypeVar("T")
 
+# What tells why a page stands still: where it is, whether it is in sight, what it says.
+STATE = """JSON.stringify([location.href, document.readyState, document.visibilityState,
+  document.body.innerText.slice(0, 500)])"""
+
 
 class LiveConsole:
     """A server in a folder, and consoles of it, until the end of the `with` block.
@@ -126,7 +130,7 @@ def enter(tab: Tab, url: str) -> None:
                 return
         except RuntimeError:  # the page went on to another one meanwhile
             continue
-    raise TimeoutError(f"{url} does not show a log")
+    raise TimeoutError(f"{url} does not show a log: {tab.run(STATE)}, {tab.complaints()}")
 
 
 def wait_for(tab: Tab, condition: str) -> None:

@@ -4,10 +4,14 @@ They read the syntax tree alone: aliases are followed, strings and comments say 
 """
 
 import ast
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import PurePosixPath
+from functools import cache, cached_property
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
 
 PURE_MODULES = (
     "collections",
@@ -83,6 +87,10 @@ class Source:
         """All of the tree; it is asked for by every law."""
         return list(ast.walk(self.tree))
 
+    def statements(self) -> Iterator[ast.AST]:
+        """All of them, at any depth: a tenth of the nodes."""
+        return _statements(self.tree.body)
+
     def imports(self) -> list[tuple[int, str, str]]:
         """Each name that is imported, wherever: the line, its own name here, and its full name."""
         return self._imports
@@ -93,7 +101,7 @@ class Source:
 
     def _find_imports(self) -> Iterator[tuple[int, str, str]]:
         package = PurePosixPath(self.path).parent.parts
-        for node in self.nodes:
+        for node in self.statements():
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield node.lineno, alias.asname or alias.name, alias.name
@@ -114,6 +122,31 @@ class Source:
                 first, *rest = _dotted(node).split(".")
                 if first in known:
                     yield node, ".".join([known[first], *rest])
+
+
+@cache
+def sources() -> list[Source]:
+    """The program's, parsed. They are kept: to look for garbage among them takes thrice as long."""
+    found = [
+        Source(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
+        for folder in ("nc", "eventlog")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not path.is_relative_to(ROOT / "nc/pb")
+    ]
+    gc.disable()
+    try:
+        assert all(source.tree for source in found)
+    finally:
+        gc.freeze()
+        gc.enable()
+    return found
+
+
+def _statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    for node in nodes:
+        yield node
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _dotted(node: ast.expr) -> str:

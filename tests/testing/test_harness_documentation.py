@@ -1,5 +1,6 @@
 """What docs/how-to/harness.md shows is what works."""
 
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,10 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
         cwd=tmp_path,
+        env={
+            **os.environ,
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis"),
+        },  # has read us
         capture_output=True,
         text=True,
         check=False,
