@@ -86,6 +86,8 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     for session in replicas.ended_by(state.sessions.items(), event):
         _end_session(state, session, is_lost=True)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
+    if event.session == state.leader.session:
+        state.leader = state.leader._replace(awaits_start=False)
     members, sessions = state.membership, state.sessions
     state.membership = invitations.evolve_started(members, sessions, state.at_ms, event)
 
@@ -117,7 +119,8 @@ def _replica_removed(state: _TransientState, _seq: int, event: Any) -> None:
 
 
 def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
-    state.leader = leadership.evolve_elected(event)
+    awaits_start = event.session not in state.sessions
+    state.leader = leadership.evolve_elected(event, awaits_start=awaits_start)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:

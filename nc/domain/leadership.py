@@ -27,9 +27,12 @@ class Leader(NamedTuple):
     epoch: int = 0
     address: str = ""  # where other replicas reach it
     level: int = 0
+    awaits_start: bool = False  # its session has not begun: it was elected first
 
     def event(self) -> LeaderElected:
-        return LeaderElected(**self._asdict())
+        return LeaderElected(
+            session=self.session, epoch=self.epoch, address=self.address, level=self.level
+        )
 
 
 NO_LEADER: Final = Leader()
@@ -64,8 +67,8 @@ class DropUnowned:
     most: int
 
 
-def evolve_elected(event: LeaderElected) -> Leader:
-    return Leader(event.session, event.epoch, event.address, event.level)
+def evolve_elected(event: LeaderElected, *, awaits_start: bool) -> Leader:
+    return Leader(event.session, event.epoch, event.address, event.level, awaits_start)
 
 
 def decide_election(leader: Leader, sessions: "Sessions", command: StandForElection) -> list[Event]:

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported", "sessions", "leader", "membership")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported", "sessions", "leader", "leader_awaits_start", "membership")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class StatePart(_message.Message):
     IMPORTED_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     LEADER_FIELD_NUMBER: _ClassVar[int]
+    LEADER_AWAITS_START_FIELD_NUMBER: _ClassVar[int]
     MEMBERSHIP_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
@@ -40,8 +41,9 @@ class StatePart(_message.Message):
     imported: _containers.RepeatedScalarFieldContainer[str]
     sessions: Sessions
     leader: _events_pb2.LeaderElected
+    leader_awaits_start: bool
     membership: Membership
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ..., leader: _Optional[_Union[_events_pb2.LeaderElected, _Mapping]] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ...) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ..., leader: _Optional[_Union[_events_pb2.LeaderElected, _Mapping]] = ..., leader_awaits_start: _Optional[bool] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ...) -> None: ...
 
 class Membership(_message.Message):
     __slots__ = ("invitations", "replicas", "removed")

@@ -10,7 +10,6 @@ long whoever was elected keeps quiet, until no lease can be left that an earlier
 Pure: times are nanoseconds of one's own monotonic clock, and come with each call.
 """
 
-from collections import deque
 from typing import Final
 
 from nc.domain.leadership import NO_LEADER, Leader
@@ -24,8 +23,6 @@ SILENCE_S: Final = 3.0
 # In so many looks in a row, two a second, nothing was heard of a replica that is lost then.
 LOST_AFTER_LOOKS: Final = 10
 
-_REMEMBERED: Final = 64  # sessions that have begun: the last leader's is among them
-
 
 class Candidate:
     """One replica that may be elected.
@@ -33,20 +30,17 @@ class Candidate:
     Args:
         replica_id: its own.
         began_ns: when it began to follow the log.
-        first: who led then.
 
     Attributes:
         session: its own.
         heard_ns: when it last heard the leader, on the replication stream or through the log.
     """
 
-    def __init__(self, replica_id: str, session: str, began_ns: int, first: Leader) -> None:
+    def __init__(self, replica_id: str, session: str, began_ns: int) -> None:
         self._replica_id = replica_id
         self.session = session
         self.heard_ns = began_ns
         self._not_before_ns = began_ns
-        self._first = first
-        self._begun: deque[str] = deque(maxlen=_REMEMBERED)
 
     def heard(self, now_ns: int) -> None:
         """The leader has said something, or a record of it was read."""
@@ -55,10 +49,6 @@ class Candidate:
     def postpone(self, until_ns: int) -> None:
         """Do not stand before then: the log is busy, or another one was elected just now."""
         self._not_before_ns = max(self._not_before_ns, until_ns)
-
-    def begun(self, session: str) -> None:
-        """A replica has begun a session since this one follows the log."""
-        self._begun.append(session)
 
     def stands_ns(self, leader: Leader, sessions: Sessions) -> int:
         """When to stand, if nothing is heard until then."""
@@ -92,14 +82,9 @@ class Candidate:
         return self.session in sessions or self._replica_id in sessions.values()
 
     def _has_ended(self, leader: Leader, sessions: Sessions) -> bool:
-        """Whether the leader's process is known to have ended: it stopped, or has a successor.
-
-        One that has just been elected has not begun its session yet.
-        """
+        """Whether the leader's process is known to have ended: it stopped, or has a successor."""
         replica_id = sessions.get(leader.session)
-        if replica_id is None:
-            return leader in (NO_LEADER, self._first) or leader.session in self._begun
-        return replica_id == self._replica_id
+        return replica_id == self._replica_id or (replica_id is None and not leader.awaits_start)
 
 
 class Silences:

@@ -87,8 +87,7 @@ class Role:
         self.touch.look(is_in_touch=True)
 
     def _new_candidate(self) -> Candidate:
-        session, leader = self.replica.session, self.replica.state.leader
-        return Candidate(self._replica_id, session, self._now_ns(), leader)
+        return Candidate(self._replica_id, self.replica.session, self._now_ns())
 
     @property
     def leader(self) -> Leader:
@@ -133,11 +132,8 @@ class Role:
         self.lease.end(self.leader.epoch)
         self._update()
 
-    def follow(self, events: Iterable[Event]) -> None:
+    def follow(self, _events: Iterable[Event]) -> None:
         """Events have become part of the state."""
-        for event in events:
-            if event.HasField("replica_started"):
-                self._candidate.begun(event.replica_started.session)
         self.events.wake()
         self.look()
 

@@ -1,9 +1,13 @@
 """The laws of leadership: one is elected at a time, and a lost replica's links end, no others."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.domain.codec.digest import digest
+from nc.domain.codec.snapshot import decode, encode
 from nc.domain.decide import Command, decide
 from nc.domain.errors import ElectionLost, LeaderKept, SessionEnded
 from nc.domain.events import Event, LeaderElected, ReplicaLost
@@ -48,6 +52,19 @@ def test_one_that_was_lost_meanwhile_is_not_elected() -> None:
         decide(state, StandForElection("s2", 2, "", has_begun=True))
     assert decide(state, StandForElection("s2", 2, "", has_begun=False))
     assert decide(state, StandForElection("s3", 2, "", has_begun=True))
+
+
+def test_who_is_elected_before_it_has_started_awaits_that() -> None:
+    """So that nobody takes it for one that has ended; snapshots and digests know it, too."""
+    elected = after(State(), StandForElection("s1", 1, ""))
+    started = after(elected, StartReplica("r", "1", "10.1.1.1/24", session="s1"))
+    stopped = after(started, StopReplica("r", "s1"))
+    later = after(with_replicas(), StandForElection("s1", 1, ""))
+    assert elected.leader.awaits_start
+    assert not any(state.leader.awaits_start for state in (started, stopped, later))
+    assert decode(b"".join(encode(elected)), elected.seq) == elected
+    known = replace(elected, leader=elected.leader._replace(awaits_start=False))
+    assert digest(known) != digest(elected)
 
 
 def test_the_level_never_falls() -> None:

@@ -17,9 +17,9 @@ def ns(seconds: float) -> int:
     return round(seconds * NS)
 
 
-def candidate(first: Leader = NO_LEADER, session: str = "own") -> Candidate:
+def candidate(session: str = "own") -> Candidate:
     """Of the replica `r`, which has heard the leader once."""
-    made = Candidate("r", session, BEGAN, first)
+    made = Candidate("r", session, BEGAN)
     assert made.heard_ns == BEGAN
     made.heard(HEARD)
     made.heard(BEGAN)
@@ -39,30 +39,31 @@ def test_a_leader_that_goes_on_has_to_be_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "begun", "leader", "sessions"),
+    ("leader", "sessions"),
     [
-        (NO_LEADER, "", NO_LEADER, TWO),  # there was none
-        (OTHER, "", OTHER, ALONE),  # it led before this one began, and its session is over
-        (NO_LEADER, "other", OTHER, ALONE),  # its session began, and is over
-        (NO_LEADER, "", OWN, TWO.insert("before", "r")),  # this very replica, before a restart
+        (NO_LEADER, TWO),  # there was none
+        (OTHER, ALONE),  # its session is over
+        (OWN, TWO.insert("before", "r")),  # this very replica, before a restart
     ],
 )
 def test_a_leader_that_has_ended_is_replaced_at_once(
-    first: Leader, begun: str, leader: Leader, sessions: "HashTrieMap[str, str]"
+    leader: Leader, sessions: "HashTrieMap[str, str]"
 ) -> None:
     """Its followers have their leases all the same, if it had any."""
-    made = candidate(first)
-    if begun:
-        made.begun(begun)
+    made = candidate()
     assert made.stands_ns(leader, sessions) == HEARD
     quiet = HEARD + ns(QUIET_S) if leader != NO_LEADER and len(sessions) > 1 else 0
     assert made.quiet_until_ns(leader, sessions) == quiet
 
 
 def test_a_leader_that_has_not_begun_its_session_goes_on() -> None:
-    """It was elected since this one follows the log."""
-    assert candidate().stands_ns(OTHER, ALONE) == HEARD + ns(SILENCE_S)
-    assert candidate(first=OWN).stands_ns(OTHER, ALONE) == HEARD + ns(SILENCE_S)
+    """It was elected just now, and may answer: also who has just started waits for it."""
+    newcomer = OTHER._replace(awaits_start=True)
+    assert candidate().stands_ns(newcomer, ALONE) == HEARD + ns(SILENCE_S)
+    assert candidate().quiet_until_ns(newcomer, ALONE) == HEARD + ns(max(QUIET_S, SILENCE_S))
+    nobody: HashTrieMap[str, str] = HashTrieMap()
+    assert candidate("new").stands_ns(newcomer, nobody) == HEARD + ns(NEWCOMER_S)
+    assert candidate("new").quiet_until_ns(newcomer, nobody) == HEARD + ns(NEWCOMER_S)
 
 
 def test_an_attempt_is_postponed() -> None:
@@ -71,7 +72,7 @@ def test_an_attempt_is_postponed() -> None:
     made.postpone(HEARD + ns(100))
     made.postpone(HEARD + ns(50))
     assert made.stands_ns(OTHER, TWO) == HEARD + ns(100)
-    assert Candidate("r", "own", BEGAN, OTHER).stands_ns(OTHER, ALONE) == BEGAN
+    assert Candidate("r", "own", BEGAN).stands_ns(OTHER, ALONE) == BEGAN
 
 
 def test_who_is_silent_in_so_many_looks_is_lost() -> None:

@@ -86,7 +86,7 @@ class Leases(RuleBasedStateMachine):
             name: Replica(
                 name,
                 rate,
-                Candidate(f"replica {name}", name, int(self.time_ns * rate), NO_LEADER),
+                Candidate(f"replica {name}", name, int(self.time_ns * rate)),
             )
             for name, rate in zip(NAMES, rates, strict=True)
         }
@@ -109,7 +109,6 @@ class Leases(RuleBasedStateMachine):
             replica.seq += not record.is_marker
             replica.leader = record.leader or replica.leader
         replica.read = len(self.log)
-        replica.candidate.begun(replica.leader.session)
         replica.candidate.heard(now_ns)
         replica.lease.end(replica.leader.epoch)
         if not replica.leads:

@@ -179,7 +179,7 @@ async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
         stood.append((command, origin))
 
     replica.stand = stand
-    replica.state = State(seq=6, leader=Leader("c", 2, "192.0.2.3:6440"))
+    replica.state = State(seq=6, leader=Leader("c", 2, "192.0.2.3:6440", awaits_start=True))
     role.follow([])
     assert not await role.stand("192.0.2.2:6440", "request")
     assert stood == []

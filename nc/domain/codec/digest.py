@@ -122,7 +122,8 @@ def _link_entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     for session, replica_id in state.sessions.items():
         yield "session", session, replica_id
     if state.leader != NO_LEADER:
-        yield "leader", *state.leader
+        awaits_start = ("awaits start",) if state.leader.awaits_start else ()
+        yield "leader", *state.leader[:4], *awaits_start
 
 
 def count_entries(state: State) -> int:

@@ -65,6 +65,7 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
         network_authority=state.authorities.network,
         imported=sorted(state.imported),
         leader=state.leader.event() if state.leader != NO_LEADER else None,
+        leader_awaits_start=state.leader.awaits_start,
     )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))

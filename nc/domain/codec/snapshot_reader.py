@@ -55,7 +55,7 @@ class Reader:
             self._seq, self._pool = part.seq, part.pool
             self._digest_seq, self._key_check = part.digest_seq, part.key_check
             self._authorities = AuthorityKeys(part.grpc_authority, part.network_authority)
-            self._leader = evolve_elected(part.leader)
+            self._leader = evolve_elected(part.leader, awaits_start=part.leader_awaits_start)
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         self._imported += part.imported
