@@ -5,7 +5,8 @@
                             └──── another one was elected, or the log is busy ──────┘
 
 The log decides: of two that stand it takes one. What is decided here is only when to try, and how
-long whoever was elected keeps quiet, until no lease can be left that an earlier leader gave.
+long whoever was elected keeps quiet, until no lease can be left that an earlier leader gave. A
+leader that stops asks a follower to stand at once, and tells it who has leases (`hand_over`).
 
 Pure: times are nanoseconds of one's own monotonic clock, and come with each call.
 """
@@ -41,6 +42,7 @@ class Candidate:
         self.session = session
         self.heard_ns = began_ns
         self._not_before_ns = began_ns
+        self._handed_over: tuple[int, frozenset[str]] = (0, frozenset())  # by which epoch's leader
 
     def heard(self, now_ns: int) -> None:
         """The leader has said something, or a record of it was read."""
@@ -50,9 +52,24 @@ class Candidate:
         """Do not stand before then: the log is busy, or another one was elected just now."""
         self._not_before_ns = max(self._not_before_ns, until_ns)
 
+    def take_over(self, epoch: int, sessions: frozenset[str]) -> None:
+        """The leader of this epoch hands over to us, unless `sessions` is empty.
+
+        Args:
+            epoch: the leader's.
+            sessions: those that may have leases that it gave.
+        """
+        self._handed_over = (epoch, sessions)
+
+    def predecessors(self, leader: Leader) -> frozenset[str]:
+        """The others that may have a lease of that leader; none, if any session may."""
+        epoch, sessions = self._handed_over
+        return sessions - {self.session} if epoch == leader.epoch else frozenset()
+
     def stands_ns(self, leader: Leader, sessions: Sessions) -> int:
         """When to stand, if nothing is heard until then."""
-        silence_s = 0.0 if self._has_ended(leader, sessions) else self._silence_s(sessions)
+        is_wanted = bool(self.predecessors(leader)) or self._has_ended(leader, sessions)
+        silence_s = 0.0 if is_wanted else self._silence_s(sessions)
         return max(self._not_before_ns, self.heard_ns + int(silence_s * NS))
 
     def quiet_until_ns(self, leader: Leader, sessions: Sessions) -> int:

@@ -56,6 +56,7 @@ class Granted(NamedTuple):
     epoch: int
     granted_ns: int  # by the follower's clock; 0: it may not answer
     acknowledged_seq: int
+    hands_over: frozenset[str] = frozenset()  # to this follower: the sessions with leases
 
 
 class FollowerLease:
@@ -129,22 +130,34 @@ class LeaderLeases:
         elected_seq: the event of its election.
         quiet_until_ns: when it may acknowledge the first command.
         appended_ns: when the append of its election was sent.
+        predecessors: the sessions that may have leases of the leader before, which has handed over;
+            none, if any session may. Quiet is over once each of them follows this one.
 
     Attributes:
         members: those that have sent anything, by session.
         acknowledged_seq: the last event that was acknowledged, or might have been.
         shown_seq: the last one that a follower may have shown to somebody; the leader itself may
             not have it yet, if it is of an append of its own whose outcome is open.
+        quiet_until_ns: as above, or 0.
+        successor: the session that is to be elected in its place, for which it grants nothing any
+            more; "": none is.
     """
 
     def __init__(
-        self, session: str, elected_seq: int, quiet_until_ns: int, appended_ns: int
+        self,
+        session: str,
+        elected_seq: int,
+        quiet_until_ns: int,
+        appended_ns: int,
+        predecessors: frozenset[str] = frozenset(),
     ) -> None:
         self.session = session
+        self.successor = ""
         self.members: dict[str, Member] = {}
         self.acknowledged_seq = self.shown_seq = elected_seq
         self.appended_ns = appended_ns
-        self._quiet_until_ns = quiet_until_ns
+        self.quiet_until_ns = quiet_until_ns
+        self._predecessors, self._was_handed_over = set(predecessors), bool(predecessors)
         self._applied_seq = elected_seq
         self._waiting: list[_Unacknowledged] = []
 
@@ -181,6 +194,9 @@ class LeaderLeases:
             member.is_in = True
             member.granted_ns = now_ns
             member.lags_since_ns = None
+            self._predecessors.discard(session)  # it is waited for, whatever lease it had
+            if self._was_handed_over and not self._predecessors:
+                self.quiet_until_ns = 0
 
     def broke(self, session: str) -> None:
         """Its connection has ended; whether its process has is not known."""
@@ -217,7 +233,7 @@ class LeaderLeases:
             now_ns: now.
         """
         member = self.members.get(session)
-        if member is None or not member.is_in or session not in sessions:
+        if self.successor or member is None or not member.is_in or session not in sessions:
             return None
         if now_ns >= self.until_ns(sessions):
             return None
@@ -250,13 +266,13 @@ class LeaderLeases:
         self.acknowledged_seq = max(self.acknowledged_seq, reached)
         self.shown_seq = max(self.shown_seq, self.acknowledged_seq)
         ready = [each for each in self._waiting if each.seq <= self.acknowledged_seq]
-        if ready and self._quiet_until_ns <= now_ns < self.until_ns(sessions):
+        if ready and self.quiet_until_ns <= now_ns < self.until_ns(sessions):
             self._waiting = [each for each in self._waiting if each.seq > self.acknowledged_seq]
             for each in ready:
                 each.answer(True)
 
     def _reached(self, now_ns: int) -> int:
-        return self.acknowledged_seq if now_ns < self._quiet_until_ns else self._applied_seq
+        return self.acknowledged_seq if now_ns < self.quiet_until_ns else self._applied_seq
 
     def _in(self) -> Iterator[Member]:
         return (member for member in self.members.values() if member.is_in)
@@ -269,3 +285,13 @@ class LeaderLeases:
     def named(self) -> list[str]:
         """Those that are in."""
         return [session for session, member in self.members.items() if member.is_in]
+
+    def offered(self, session: str) -> frozenset[str]:
+        """What a follower is told that is to be elected: who may have a lease of this leader's."""
+        is_successor = session == self.successor
+        return frozenset((self.session, *self.named())) if is_successor else frozenset()
+
+    def successors(self, sessions: Collection[str]) -> list[str]:
+        """The followers that may be elected in its place, that with the most first."""
+        able = [session for session in self.named() if session in sessions]
+        return sorted(able, key=lambda session: -self.members[session].applied_seq)

@@ -67,7 +67,7 @@ class Role:
         self.stands = False
         self.touch = Touch(clock.monotonic_ns)
         self.changed: Callable[[], None] = lambda: None
-        self._candidate = self._new_candidate()
+        self._candidate = Candidate(replica_id, replica.session, clock.monotonic_ns())
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
         self._answerable = Waiters()
         self.events = Waiters()
@@ -83,11 +83,8 @@ class Role:
 
     def begin(self) -> None:
         """The replica has loaded its state, and follows the log from now on."""
-        self._candidate = self._new_candidate()
+        self._candidate = Candidate(self._replica_id, self.replica.session, self._now_ns())
         self.touch.look(is_in_touch=True)
-
-    def _new_candidate(self) -> Candidate:
-        return Candidate(self._replica_id, self.replica.session, self._now_ns())
 
     @property
     def leader(self) -> Leader:
@@ -128,7 +125,7 @@ class Role:
 
     def stop(self) -> None:
         """Answer nothing any more, and do not stand."""
-        self._is_over = True
+        self._is_over, self.replica.hands_over = True, False
         self.lease.end(self.leader.epoch)
         self._update()
 
@@ -164,8 +161,12 @@ class Role:
         left_ns = leases.until_ns(state.sessions) - now_ns
         if left_ns <= 0 and self.touch.left_s(CHANGE_WAIT_S) <= 0:
             leases.give_up()  # cut off: others may have been elected
-        is_due = left_ns < _RENEW_S * NS or now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
-        if is_due and self._confirming is None and self.replica.is_writable:
+        if left_ns < _RENEW_S * NS or now_ns - leases.appended_ns > _RENEW_APPEND_S * NS:
+            self.confirm()
+
+    def confirm(self) -> None:
+        """Append a marker, which shows that nobody else was elected; unless one is under way."""
+        if self._confirming is None and self.replica.is_writable:
             self._confirming = asyncio.create_task(self._show_leadership(), name="show_leadership")
 
     # While it follows.
@@ -181,6 +182,7 @@ class Role:
         if granted.epoch < self.leader.epoch or self.stands or self.replica.leads:
             return
         self._candidate.heard(self._now_ns())
+        self._candidate.take_over(granted.epoch, granted.hands_over)
         if granted.granted_ns:
             self.lease.grant(granted.epoch, granted.granted_ns, granted.acknowledged_seq)
         self._update()
@@ -194,8 +196,8 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        begun = own in state.sessions
-        command = StandForElection(own, state.leader.epoch + 1, address, has_begun=begun)
+        next_epoch, has_begun = state.leader.epoch + 1, own in state.sessions
+        command = StandForElection(own, next_epoch, address, has_begun=has_begun)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
@@ -232,13 +234,14 @@ class Role:
         if leases is None or not self.replica.leads or self._is_over:
             return Granted(0, 0, 0)
         granted_ns = leases.grant(session, sessions, self._now_ns())
-        return Granted(self.leader.epoch, granted_ns or 0, leases.shown_seq)
+        epoch, offered = self.leader.epoch, leases.offered(session)
+        return Granted(epoch, granted_ns or 0, leases.shown_seq, offered)
 
     def lost(self) -> list[str]:
         """Look for silent followers, once; returns the sessions of those that are lost."""
         heard, self._heard = self._heard, set()
-        if self.leases is None:
-            return []
+        if self.leases is None or self._is_over or self.replica.hands_over:
+            return []  # whoever stands says nothing
         lost = self.silences.look(self.replica.state.sessions, self.replica.session, heard)
         return sorted({*lost}.difference(self.leases.named()))
 
@@ -255,11 +258,13 @@ class Role:
         if self._records() != records + 1:  # read behind its back: of the leader, maybe
             self._candidate.heard(self._now_ns())
         self._records_seen = self._records()
-        self._lead(self._candidate.quiet_until_ns(leader, sessions))
+        own = self._candidate
+        self._lead(own.quiet_until_ns(leader, sessions), own.predecessors(leader))
 
-    def _lead(self, quiet_until_ns: int) -> None:
+    def _lead(self, quiet_until_ns: int, predecessors: frozenset[str] = frozenset()) -> None:
         own, self.silences = self.replica, Silences()
-        self.leases = LeaderLeases(own.session, own.state.seq, quiet_until_ns, own.appended_ns)
+        elected = (own.session, own.state.seq, quiet_until_ns, own.appended_ns)
+        self.leases = LeaderLeases(*elected, predecessors)
 
     def _step_down(self) -> None:
         self._candidate.heard(self._now_ns())
@@ -268,7 +273,6 @@ class Role:
         self.leases = None
 
     async def _show_leadership(self) -> None:
-        """Append a marker, which shows that nobody else was elected before."""
         began_ns, leases = self._now_ns(), self.leases
         try:
             last_seq = await self._confirm()

@@ -41,6 +41,7 @@ class SharedReplica(Replica):
         forward: set by who reaches the leader; it raises NotLeading if this replica leads by then.
         forwarded: what is passed on.
         elected: called when the election of this replica is durable and part of the state.
+        hands_over: it leads until another one is elected soon: changes wait for that one.
     """
 
     def __init__(self, log: AsyncLog, clock: Clock, **more: object) -> None:
@@ -49,6 +50,7 @@ class SharedReplica(Replica):
         self._sync = self._sync_as_role
         self.acknowledge: Acknowledge = lambda _, answer: answer(True)
         self.elected: Callable[[], None] = lambda: None
+        self.hands_over = False
         self._led_epoch = 0
         self.forward: Forward = _to_nobody
         self.forwarded: tuple[type, ...] = ()
@@ -57,6 +59,11 @@ class SharedReplica(Replica):
     def leads(self) -> bool:
         """Whether it was elected, and no other one since, as far as is known."""
         return self.state.leader.session == self.session
+
+    @property
+    def decides(self) -> bool:
+        """Whether it leads, and goes on to."""
+        return self.leads and not self.hands_over
 
     @property
     def appended_ns(self) -> int:
@@ -74,7 +81,7 @@ class SharedReplica(Replica):
         own = origin._replace(session=self.session)
         while True:
             try:
-                if not self.leads:
+                if not self.decides:
                     return await self.forward(command, origin, internal)
                 return await super().submit(command, own, internal=internal)
             except NotLeading:

@@ -20,6 +20,7 @@ from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
 from nc.replica.errors import NotCurrent, Stopping, Unwritable
+from nc.replica.hand_over import hand_over
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
@@ -175,8 +176,12 @@ class Membership:
         self._sessions.began(start.session)
 
     async def _leave(self) -> None:
-        """Answer nothing any more, then record the stop: the leader waits for it until then."""
+        """Answer nothing any more, then record the stop: the leader waits for it until then.
+
+        A leader has another one elected first, which takes its nodes' links at once.
+        """
         self._is_stopping = True
+        await hand_over(self.role, self._parts.clock)
         self.role.stop()
         self._update_health()
         stop = StopReplica(self._parts.name, self._replica.session)
@@ -229,6 +234,7 @@ class Membership:
 
     def _see(self, events: Sequence[Event]) -> None:
         self._losses.see(events)
+        self._service.see(events)
         for event in events:
             if (end := self._sessions.see(event)) is not None:
                 self._replica.look(end)

@@ -9,6 +9,7 @@ Laws:
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -44,6 +45,7 @@ class Message(NamedTuple):
     epoch: int
     fields: tuple[int, int, int]
     is_of_leader: bool
+    hands_over: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -146,11 +148,12 @@ class Leases(RuleBasedStateMachine):
     def stand(self, name: str) -> None:
         replica, now_ns = self.replicas[name], self.now(self.replicas[name])
         quiet_until_ns = replica.candidate.quiet_until_ns(replica.leader, SESSIONS)
+        predecessors = replica.candidate.predecessors(replica.leader)
         replica.leader = Leader(name, replica.leader.epoch + 1)
         self.log.append(Record(replica.leader))
         replica.read, replica.seq = replica.read + 1, replica.seq + 1
         replica.lease.end(replica.leader.epoch)
-        replica.leases = LeaderLeases(name, replica.seq, quiet_until_ns, now_ns)
+        replica.leases = LeaderLeases(name, replica.seq, quiet_until_ns, now_ns, predecessors)
 
     @rule(name=st.sampled_from(NAMES), to=st.sampled_from(NAMES))
     def beats(self, name: str, to: str) -> None:
@@ -160,7 +163,22 @@ class Leases(RuleBasedStateMachine):
             return
         granted_ns = replica.leases.grant(to, SESSIONS, now_ns) or 0
         fields = (now_ns, granted_ns, replica.leases.shown_seq)
-        self.under_way.append(Message(to, name, replica.leader.epoch, fields, is_of_leader=True))
+        epoch, offered = replica.leader.epoch, replica.leases.offered(to)
+        self.under_way.append(Message(to, name, epoch, fields, True, offered))
+
+    @rule(name=st.sampled_from(NAMES), to=st.sampled_from(NAMES), is_heard=st.booleans())
+    def hands_over(self, name: str, to: str, is_heard: bool) -> None:
+        """A leader that stops asks a follower to stand, which may hear of it late."""
+        replica = self.replicas[name]
+        leases, now_ns = replica.leases, self.now(replica)
+        if leases is None or to not in leases.named() or now_ns < leases.quiet_until_ns:
+            return
+        leases.successor = to
+        self.beats(name, to)
+        if is_heard:
+            self.take(self.under_way.pop())
+            self.reads(to)
+            self.stands(to)
 
     @rule(name=st.sampled_from(NAMES), to=st.sampled_from(NAMES))
     def answers(self, name: str, to: str) -> None:
@@ -225,6 +243,7 @@ class Leases(RuleBasedStateMachine):
         elif not replica.leads and message.epoch >= leader.epoch:
             replica.asked_ns, granted_ns, acknowledged_seq = fields
             replica.candidate.heard(now_ns)
+            replica.candidate.take_over(message.epoch, message.hands_over)
             if granted_ns:
                 replica.lease.grant(message.epoch, granted_ns, acknowledged_seq)
 
@@ -257,6 +276,60 @@ class Leases(RuleBasedStateMachine):
 def test_leases() -> None:
     """A search."""
     run_state_machine_as_test(Leases, settings=settings(stateful_step_count=40))
+
+
+def joins(search: Leases, *names: str) -> None:
+    """These read the log, and what they say of that is heard."""
+    for name in names:
+        search.reads(name)
+        search.answers(name, search.replicas[name].leader.session)
+        search.deliver()
+
+
+def begun() -> Leases:
+    search = Leases()
+    search.begin((1.0, 1.0, 1.0))
+    return search
+
+
+@pytest.mark.parametrize("late", ["a", "c"])
+def test_the_next_leader_waits_for_whoever_may_have_a_lease(late: str) -> None:
+    """Where a leader hands over: itself, and the follower that is not to be elected.
+
+    While one of them has not read of the election, it may answer, and nothing is acknowledged.
+    """
+    search = begun()
+    search.all_is_well(list(NAMES))
+    search.hands_over("a", "b", is_heard=True)
+    early = "c" if late == "a" else "a"
+    for names in ((early,), (late,)):
+        before = search.acknowledged
+        joins(search, *names)
+        search.appends("b", is_marker=False)
+        joins(search, *names)
+        search.looks("b")
+        search.whoever_may_answer_has_everything()
+        assert (search.acknowledged > before) is (names == (late,))
+
+
+def test_an_offer_that_comes_late_names_all_leases() -> None:
+    """From the offer on the leader grants nothing: who joins it later has no lease of it."""
+    search = begun()
+    joins(search, "b")
+    search.hands_over("a", "b", is_heard=False)
+    (offer,), search.under_way = search.under_way, []
+    joins(search, "c")
+    search.beats("a", "c")
+    search.deliver()
+    search.take(offer)
+    search.stands("b")
+    assert search.replicas["b"].leads
+    joins(search, "a")
+    search.appends("b", is_marker=False)
+    joins(search, "a")
+    search.looks("b")
+    assert search.acknowledged == search.replicas["b"].seq
+    search.whoever_may_answer_has_everything()
 
 
 def test_silence_is_counted_in_looks() -> None:

@@ -1,7 +1,8 @@
 """The edge of one replica among several: who may be answered here, and what the leader has to do.
 
 query     answered here once this replica may answer
-command   carried out here if this replica leads; else by the leader, for the same caller
+command   carried out here if this replica leads; else by the leader, for the same caller. While it
+          hands over, it waits for the next leader
 health    always answered
 """
 
@@ -39,7 +40,7 @@ class SharedEdge(Edge):
         method: Any = wire.context.served.method
         if not _is_of_the_state(method):
             return super().handle(wire, data)
-        if self.role.may_answer() and (method.reads or self.role.replica.leads):
+        if self.role.may_answer() and (method.reads or self.role.replica.decides):
             return super().handle(wire, data)
         return self._later(wire, data)
 
@@ -64,7 +65,7 @@ class SharedEdge(Edge):
         try:
             if method.reads:
                 await self.role.current()
-            elif not self.role.replica.leads and await self._is_forwarded(wire, data):
+            elif not self.role.replica.decides and await self._is_forwarded(wire, data):
                 return
             else:
                 await self.role.current(CHANGE_WAIT_S)

@@ -195,7 +195,7 @@ class Following:
         loop = asyncio.get_running_loop()
         until = min(until, loop.time() + self._role.touch.left_s(CHANGE_WAIT_S))
         while self._line is None:
-            if self._role.replica.leads:
+            if self._role.replica.decides:
                 raise NotLeading
             if loop.time() >= until or self._is_over:
                 raise NoLeader
@@ -248,7 +248,8 @@ class Following:
 
     def _hear(self, line: Line, message: pb.FromLeader) -> None:
         role = self._role
-        role.granted(Granted(message.epoch, message.granted_ns, message.acknowledged_seq))
+        offered = frozenset(message.hands_over)
+        role.granted(Granted(message.epoch, message.granted_ns, message.acknowledged_seq, offered))
         if self._line is None:
             self._line = line
             self._line_is_there.set()

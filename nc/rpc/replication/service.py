@@ -9,7 +9,7 @@ follower          leader
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -23,7 +23,7 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError, SessionEnded
 from nc.domain.events import Event
 from nc.domain.links import HandOverAddress
-from nc.domain.replicas import StartReplica
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import (
@@ -34,6 +34,7 @@ from nc.replica.errors import (
     Unwritable,
     WriteRefused,
 )
+from nc.replica.hand_over import quiet_is_over
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.waiting import WaitingNodes
@@ -135,7 +136,16 @@ class ReplicationService:
             for wake in self._wakes:  # they end
                 wake.set()
             return
+        if role.leases.successor:
+            for wake in self._wakes:  # one of them says so
+                wake.set()
         self._peers.set(self._live())
+
+    def see(self, events: Iterable[Event]) -> None:
+        """Events have become part of the state: who has stopped answers nothing any more."""
+        for event in events:
+            if event.HasField("replica_stopped"):
+                self._role.left(event.replica_stopped.session)
 
     def _live(self) -> dict[str, Peer]:
         """Those whose session goes on; one that has just called has not begun it yet."""
@@ -151,7 +161,9 @@ class ReplicationService:
         response = pb.ForwardResponse()
         try:
             await self._role.current()
-            if not self._role.replica.leads:
+            is_stop = request.change.HasField("stop_replica")
+            replica = self._role.replica
+            if not (replica.decides or (is_stop and replica.leads)):
                 raise NotLeading  # noqa: TRY301 - answered as what `_change` raises
             if request.HasField("call"):
                 await self._call(request.call, call, response)
@@ -197,6 +209,7 @@ class ReplicationService:
             granted_ns=granted.granted_ns,
             acknowledged_seq=granted.acknowledged_seq,
             is_beat=is_beat,
+            hands_over=sorted(granted.hands_over),
         )
         if is_beat:
             own = {self._role.replica.session: self._own()}
@@ -249,6 +262,8 @@ class ReplicationService:
             raise SessionEnded
         if isinstance(command, HandOverAddress):
             command = self._with_waiting(command)
+        if isinstance(command, StopReplica):
+            await quiet_is_over(self._role, self._clock)  # its nodes need links elsewhere then
         origin = Origin(said.actor, said.method, said.request_id)
         await self._make(command, partial(self._role.replica.carry_out, origin=origin))
 
