@@ -20,6 +20,10 @@ _OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
+# How long what is under way may take to be answered when a line is left: a leader that hands over
+# refuses it at once. Cut off, nobody would know whether it was done.
+_FINISH_S: Final = 0.3
+
 _FOLLOW, _FORWARD = (path_of(method).decode() for method in REPLICA_SERVICE.methods)
 
 
@@ -45,7 +49,8 @@ class Line(Protocol):
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
         """Have something carried out. After LineBroken it is not known whether it was."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """End it; what is under way may be answered yet."""
 
 
 OpenLine = Callable[[str], Line]  # to an address, `192.0.2.7:6440`
@@ -98,7 +103,7 @@ class GrpcLine:
         self._is_closed = True
         self._call.cancel()
         with suppress(aio.AioRpcError, aio.UsageError):
-            await self._channel.close(grace=None)
+            await self._channel.close(grace=_FINISH_S)
 
     @contextmanager
     def _breaking(self) -> Iterator[None]:
