@@ -107,6 +107,7 @@ class LogStatus:
     snapshot_seq: int
     writable: bool
     stream: str = ""  # which keeps it; in the folder is a copy then
+    waits_for: str = ""  # what changes wait for; "": for nothing that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,14 @@ class CertificateStatus:
     file: str
     not_after: datetime | None
     renewed_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LostReplica:
+    """One of several servers, which ended without a stop; `since` is None if that is not known."""
+
+    id: str
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +151,4 @@ class ServerStatus:
     replica_id: str
     tokens_expired: int
     tokens_revoked: int
+    lost_replicas: tuple[LostReplica, ...] = ()

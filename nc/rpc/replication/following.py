@@ -248,7 +248,9 @@ class Following:
 
     def _hear(self, line: Line, message: pb.FromLeader) -> None:
         role = self._role
-        role.granted(Granted(message.epoch, message.granted_ns, message.acknowledged_seq))
+        role.granted(
+            Granted(message.epoch, message.granted_ns, message.acknowledged_seq, message.waits_for)
+        )
         if self._line is None:
             self._line = line
             self._line_is_there.set()

@@ -197,6 +197,7 @@ class ReplicationService:
             granted_ns=granted.granted_ns,
             acknowledged_seq=granted.acknowledged_seq,
             is_beat=is_beat,
+            waits_for=granted.waits_for,
         )
         if is_beat:
             own = {self._role.replica.session: self._own()}

@@ -38,20 +38,22 @@ class WaitingNode(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ..., address: _Optional[str] = ..., key_sha256: _Optional[str] = ...) -> None: ...
 
 class FromLeader(_message.Message):
-    __slots__ = ("epoch", "sent_ns", "granted_ns", "acknowledged_seq", "is_beat", "peers")
+    __slots__ = ("epoch", "sent_ns", "granted_ns", "acknowledged_seq", "is_beat", "peers", "waits_for")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SENT_NS_FIELD_NUMBER: _ClassVar[int]
     GRANTED_NS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_SEQ_FIELD_NUMBER: _ClassVar[int]
     IS_BEAT_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     sent_ns: int
     granted_ns: int
     acknowledged_seq: int
     is_beat: bool
     peers: _containers.RepeatedCompositeFieldContainer[Peer]
-    def __init__(self, epoch: _Optional[int] = ..., sent_ns: _Optional[int] = ..., granted_ns: _Optional[int] = ..., acknowledged_seq: _Optional[int] = ..., is_beat: _Optional[bool] = ..., peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ...) -> None: ...
+    waits_for: str
+    def __init__(self, epoch: _Optional[int] = ..., sent_ns: _Optional[int] = ..., granted_ns: _Optional[int] = ..., acknowledged_seq: _Optional[int] = ..., is_beat: _Optional[bool] = ..., peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class Peer(_message.Message):
     __slots__ = ("session", "host", "link_port")
