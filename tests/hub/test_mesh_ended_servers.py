@@ -6,6 +6,7 @@ from nc.domain.decide import Command
 from nc.domain.invitations import RemoveReplica
 from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replicas import StartReplica, StopReplica
+from nc.net import wire
 from tests.support.link_client import LinkClient
 from tests.support.mesh_hubs import NETWORK, mesh_hubs
 from tests.support.whole_server import until
@@ -32,6 +33,17 @@ async def test_an_older_link_ends_with_the_server_that_has_the_newer_one(how: st
             await one.submit(command)
         await older.end()
         assert not one.replica.state.links
+
+
+async def test_nodes_are_told_that_their_server_was_taken_for_lost() -> None:
+    """It goes on, so it is not said to stop; the code is a stop's, for agents of any version."""
+    async with mesh_hubs(2) as here:
+        one, two = here.hubs
+        link, _ = await here.link(two, await here.register("node"))
+        for command in _ENDS["lost"]:
+            await one.submit(command)
+        ended = await link.end()
+        assert (ended.code, ended.reason) == (1001, wire.SERVER_LOST.reason)
 
 
 async def test_a_server_that_was_removed_is_no_peer_any_more() -> None:
