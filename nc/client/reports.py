@@ -152,3 +152,4 @@ class ServerStatus:
     tokens_expired: int
     tokens_revoked: int
     lost_replicas: tuple[LostReplica, ...] = ()
+    advertised_names: tuple[str, ...] = ()

@@ -77,6 +77,7 @@ class Status:
                 *self._of_jobs(),
             ],
             lost,
+            parts.advertised,
         )
 
     def _lost(self) -> Sequence[LostReplica]:

@@ -46,7 +46,7 @@ def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:
     )
     rows = [
         ("version", f"{status.version}, started {second_utc(status.started_at, '?')}"),
-        ("advertised", status.advertised),
+        ("advertised", ", ".join(status.advertised_names) or status.advertised),
         ("network", status.network),
         ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
         ("nodes", ", ".join(f"{count} {name}" for count, name in counts)),

@@ -60,6 +60,7 @@ class ServerFacts(NamedTuple):
     certificates: Sequence[CertificateFacts]
     degraded: Sequence[str]
     lost_replicas: Sequence[LostReplica] = ()
+    advertised_names: Sequence[str] = ()
 
 
 class Facts(Protocol):
@@ -108,6 +109,7 @@ class ServerService:
             degraded=facts.degraded,
             unrenewable_nodes=unrenewable,
             replica_id=facts.replica_id,
+            advertised_names=facts.advertised_names,
             lost_replicas=[pb.LostReplica(**each._asdict()) for each in facts.lost_replicas],
         )
 
