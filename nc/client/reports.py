@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from nc.client.replicas import LostReplica
 from nc.client.types import BootstrapToken, Node, NodeState
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -119,14 +120,6 @@ class CertificateStatus:
     file: str
     not_after: datetime | None
     renewed_from: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class LostReplica:
-    """One of several servers, which ended without a stop; `since` is None if that is not known."""
-
-    id: str
-    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,12 +159,8 @@ class Close(NamedTuple):
 
 
 STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
-SERVER_LOST: Final = Close(
-    CloseCode.GOING_AWAY, "the other servers took this one for lost, or it was removed"
-)
-SERVER_STARTED: Final = Close(
-    CloseCode.GOING_AWAY, "the servers' log has another start of this one, which ends its links"
-)
+SERVER_LOST: Final = Close(CloseCode.GOING_AWAY, "the others took this server for lost")
+SERVER_STARTED: Final = Close(CloseCode.GOING_AWAY, "the log has another start of this server")
 REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address from now on")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")

@@ -208,6 +208,8 @@ async def comes_back(here: Cluster, leader: WholeServer) -> None:
             while True:
                 answer = await at_leader.call("TakeBack", TakeBackRequest())
                 if lost.node_id in answer.waiting_ids:
+                    (waits,) = answer.waiting
+                    assert (waits.address, waits.peer_address) == ("10.1.1.77", LOOPBACK)
                     break
                 await asyncio.sleep(0.05)
         answer = await at_leader.call("TakeBack", TakeBackRequest(all_waiting=True))
@@ -255,7 +257,7 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             assert leader.replica.state.leader.session == leader.replica.session
             link = link_of(leader.replica.state.links, node_id)
             assert (link.state, link.session) == (CONNECTED, here.replica.session)
-            answers = {"nc_replica_answers": 1, "nc_replica_lag_events": 0}
+            answers = {"nc_replica_answers": 1, "nc_replica_lag_events": 0, "nc_replicas_lost": 0}
             await until(lambda: role_metrics(leader) == {"nc_replica_leads": 1, **answers})
             await until(lambda: role_metrics(here.server) == {"nc_replica_leads": 0, **answers})
             await until(lambda: list(peers_of(leader)) == [here.replica.session])

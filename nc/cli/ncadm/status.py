@@ -10,8 +10,9 @@ from nc.cli.ncadm.groups.replicas import state_of
 from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption, WatchOption
+from nc.client.replicas import Replica
 from nc.client.reports import CertificateStatus, ServerStatus
-from nc.client.types import Link, NodeLink, PeerServer, Replica
+from nc.client.types import Link, NodeLink, PeerServer
 
 if TYPE_CHECKING:
     from nc.client.blocking import Client

@@ -139,11 +139,21 @@ def waiting_message(node_id: str, node: WaitingNode) -> pb.WaitingNode:
         certificate=node.certificate,
         address=node.address,
         key_sha256=node.key_sha256,
+        hostname=node.hostname,
+        peer=node.peer,
+        asked_at_ms=node.asked_at_ms,
     )
 
 
 def waiting_of(message: pb.WaitingNode) -> WaitingNode:
-    return WaitingNode(message.certificate, message.address, message.key_sha256)
+    return WaitingNode(
+        message.certificate,
+        message.address,
+        message.key_sha256,
+        message.hostname,
+        message.peer,
+        message.asked_at_ms,
+    )
 
 
 def refusal_of(error: Exception) -> pb.Refusal:
