@@ -168,6 +168,12 @@ class BootstrapToken:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinAddress:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedToken:
     """A new bootstrap token, which is shown once, and where a machine redeems it."""
 
@@ -176,11 +182,14 @@ class IssuedToken:
     host: str
     port: int
     ca_cert_hash: str
+    others: tuple[JoinAddress, ...] = ()  # of other servers with the same log
 
     @property
     def invitation(self) -> str:
         """The token and where to redeem it, in one word."""
-        return f"{self.token}@{host_port(self.host, self.port)}"
+        places = [host_port(self.host, self.port)]
+        places += [host_port(each.host, each.port) for each in self.others]
+        return f"{self.token}@{','.join(places)}"
 
     @property
     def join_command(self) -> str:

@@ -69,7 +69,7 @@ class _Wanted(NamedTuple):
 
     own: str
     session: str
-    peer: Peer
+    peer: wire.Address  # of its link port
 
 
 class Mesh:
@@ -93,7 +93,7 @@ class Mesh:
         switch: Switch,
         state: Callable[[], State],
         turns: Turns,
-        moved: Callable[[tuple[Peer, ...]], None],
+        moved: Callable[[tuple[wire.Address, ...]], None],
     ) -> None:
         self._parts = parts
         self._switch = switch
@@ -148,7 +148,7 @@ class Mesh:
             if session != own and session in sessions
         }
         wanted = [  # in an order that a simulation can repeat
-            _Wanted(own, session, peer)
+            _Wanted(own, session, peer.link)
             for session, peer in self._known.items()
             if session in self.nodes.ports
         ]
@@ -161,7 +161,7 @@ class Mesh:
         for link in [*self.accepted]:
             if link.port.session not in sessions:
                 link.end("this session has ended")
-        self._moved(tuple(sorted(self._known.values())))
+        self._moved(tuple(sorted(peer.link for peer in self._known.values())))
 
     async def _keep(self, wanted: _Wanted, port: PeerPort) -> None:
         parts, failures = self._parts, 0
@@ -220,7 +220,7 @@ class Mesh:
     def address_of(self, session: str) -> str:
         """Where a peer's link port is; "" if it is not known now."""
         peer = self._known.get(session)
-        return "" if peer is None else host_port(*peer)
+        return "" if peer is None else host_port(*peer.link)
 
     def admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> PeerLink:
         """The end of a connection that another server opens.

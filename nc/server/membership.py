@@ -199,7 +199,7 @@ class Membership:
 
     def _own(self) -> Peer:
         endpoints = self._wiring.endpoints()
-        return Peer(endpoints.advertised, endpoints.link_port)
+        return Peer(endpoints.advertised, endpoints.link_port, endpoints.bootstrap_port)
 
     async def _begin(self, start: StartReplica) -> None:
         while True:

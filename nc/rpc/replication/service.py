@@ -42,7 +42,14 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Caller, CallerKind, Callers
 from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
-from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
+from nc.rpc.replication.changes import (
+    command_of,
+    peer_message,
+    peer_of,
+    refusal_of,
+    target_message,
+    waiting_of,
+)
 
 BEAT_S: Final = 0.5
 
@@ -102,7 +109,7 @@ class ReplicationService:
         if self._role.leases is None:
             raise NotLeading
         session = first.session
-        self._known[session] = Peer(first.peer.host, first.peer.link_port)
+        self._known[session] = peer_of(first.peer)
         wake = asyncio.Event()
         self._wakes[wake] = None
         self._hear(session, first)
@@ -267,7 +274,4 @@ class ReplicationService:
 
 
 def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
-    return [
-        pb.Peer(session=session, host=peer.host, link_port=peer.port)
-        for session, peer in peers.items()
-    ]
+    return [peer_message(peer, session) for session, peer in peers.items()]

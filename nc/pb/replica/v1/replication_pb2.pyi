@@ -62,14 +62,16 @@ class FromLeader(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., sent_ns: _Optional[int] = ..., granted_ns: _Optional[int] = ..., acknowledged_seq: _Optional[int] = ..., is_beat: _Optional[bool] = ..., peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("session", "host", "link_port")
+    __slots__ = ("session", "host", "link_port", "bootstrap_port")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     LINK_PORT_FIELD_NUMBER: _ClassVar[int]
+    BOOTSTRAP_PORT_FIELD_NUMBER: _ClassVar[int]
     session: str
     host: str
     link_port: int
-    def __init__(self, session: _Optional[str] = ..., host: _Optional[str] = ..., link_port: _Optional[int] = ...) -> None: ...
+    bootstrap_port: int
+    def __init__(self, session: _Optional[str] = ..., host: _Optional[str] = ..., link_port: _Optional[int] = ..., bootstrap_port: _Optional[int] = ...) -> None: ...
 
 class ForwardRequest(_message.Message):
     __slots__ = ("session", "call", "change")
