@@ -94,12 +94,12 @@ async def renew(
     Raises:
         RenewalFailed: there are no new ones; what is in the files is left as it was.
     """
-    terms = files.terms()
-    if terms is None:
-        raise RenewalFailed(
-            "the server made the node's key, and so does not renew its certificates"
-        )
     try:
+        terms = files.terms()
+        if terms is None:
+            raise RenewalFailed(
+                "the server made the node's key, and so does not renew its certificates"
+            )
         key = files.key()
         hosts = tuple(dict.fromkeys(host for host, _ in addresses.all))
         request_pem, authority_pem = request_for(key).decode(), files.authority_pem().decode()
@@ -113,6 +113,11 @@ async def renew(
         await asyncio.to_thread(addresses.told, renewed.links)
     except (OSError, PkiError) as error:
         raise RenewalFailed(str(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """Why there was no renewal; what nobody foresaw has its kind, too."""
+    return str(error) if isinstance(error, RenewalFailed | OSError) else repr(error)
 
 
 class Renewal:
@@ -166,14 +171,18 @@ class Renewal:
 
         `changed` is called when there are some, and at the end.
         """
-        failures, terms = 0, self._files.terms()
-        while terms is not None:
-            if not failures:
-                await self._wait_until_due(terms)
+        failures = 0
+        terms: Terms | None = None
+        while True:
             try:
+                terms = self._files.terms() or terms
+                if terms is None:
+                    break
+                if not failures:
+                    await self._wait_until_due(terms)
                 await self._renew()
-            except RenewalFailed as error:
-                if error.is_final:
+            except Exception as error:  # noqa: BLE001 - whatever it is: without renewals a node ends
+                if isinstance(error, RenewalFailed) and error.is_final:
                     self.unregistered = str(error)
                     break
                 failures += 1
@@ -181,7 +190,6 @@ class Renewal:
             else:
                 failures = 0
                 changed()
-            terms = self._files.terms() or terms  # the file may not be readable for a moment
         changed()
 
     async def _renew(self) -> None:
@@ -214,15 +222,16 @@ class Renewal:
         since_s = self._monotonic_s - (self._renewed_at_s or 0.0)
         return terms.lifetime_s * _AT_LEAST - since_s
 
-    async def _pause(self, failures: int, terms: Terms, error: RenewalFailed) -> None:
+    async def _pause(self, failures: int, terms: Terms | None, error: Exception) -> None:
         has_ended = self._ends_ms() <= now_ms(self._clock)
         longest_s = LONGEST_REFUSED_S if has_ended else _LONGEST_PAUSE_S
-        longest_s = min(longest_s, terms.lifetime_s * _AT_LEAST)
+        if terms is not None:
+            longest_s = min(longest_s, terms.lifetime_s * _AT_LEAST)
         first_s = min(FIRST_REFUSED_S, longest_s)
         wait_s = delay_s(failures, self._secrets, first_s, longest_s)
         self._log.warning(
             log_events.AGENT_NOT_RENEWED,
-            message=f"{error}; {again_text(wait_s)}",
+            message=f"{_why(error)}; {again_text(wait_s)}",
             ends=moment(self._ends_ms()),
         )
         await asyncio.sleep(wait_s)
