@@ -69,8 +69,8 @@ def test_what_cannot_be_read_for_a_moment_is_not_lost(
     known.linked(ORIGIN, [])
     again = KnownAddresses(path, ORIGIN)
     assert (again.all, again.token_digest) == ((ORIGIN, other), "digest")
-    known.joined("newer", [ORIGIN])
-    assert KnownAddresses(path, ORIGIN).token_digest == "newer"
+    known.joined("newer", [other])
+    assert KnownAddresses(path, ORIGIN).all == (other, ORIGIN)
 
 
 def test_what_is_told_without_a_link_leaves_the_first_and_the_configured(tmp_path: Path) -> None:

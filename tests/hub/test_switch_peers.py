@@ -134,7 +134,7 @@ def test_totals_are_summed_while_servers_come_and_go(monkeypatch: pytest.MonkeyP
     nodes.ports = {name: PeerPort(name) for name in ("r1", "r2")}
     count = peer_nodes._counters
 
-    def counting(port: SwitchPort) -> Counter[str]:
+    def counting(port: PeerPort) -> Counter[str]:
         nodes.ports[f"{len(nodes.ports)}"] = PeerPort("newer")
         return count(port)
 
