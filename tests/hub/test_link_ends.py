@@ -152,7 +152,8 @@ async def test_the_server_asks_for_a_sign_of_life_and_drops_who_gives_none(
 
 def test_a_clock_that_is_ahead_for_a_moment_ends_no_link() -> None:
     """A certificate has ended once that has been so for a minute, or the time has really come."""
-    clock, ended = MovableClock(), []
+    clock = MovableClock()
+    ended: list[Any] = []
     link = SimpleNamespace(heard=True, idle_ticks=0, ends_at_ms=now_ms(clock) + 1_000_000)
     hub: Any = SimpleNamespace(sessions={"link": link}, on_certificate_ended=ended.append)
     heartbeat = Heartbeat(hub, clock, 60.0)
