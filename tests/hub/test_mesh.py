@@ -1,6 +1,5 @@
 """Several hubs as a mesh: a packet reaches a node at another hub in one hop, or is counted."""
 
-import asyncio
 from io import StringIO
 from typing import Any
 
@@ -9,7 +8,6 @@ from rich.console import Console, RenderableType
 
 from nc.cli.links import tables
 from nc.domain.replicas import StopReplica
-from nc.hub import mesh
 from nc.hub.ports import Drop
 from nc.hub.report import report_of
 from nc.metrics.families import peers
@@ -19,7 +17,7 @@ from nc.rpc.admin.live_links import LivePeer
 from nc.server.admin import HubLinks
 from tests.support.link_client import LinkClient, packet
 from tests.support.mesh_hubs import OFFERS, MeshHubs, mesh_hubs
-from tests.support.whole_server import LOOPBACK, PATIENCE_S, until
+from tests.support.whole_server import LOOPBACK, until
 
 REPORT: dict[str, Any] = {"links": [], "drops": {}, "refused": {}, "turned_away": 0}
 
@@ -287,19 +285,3 @@ async def test_nodes_are_asked_to_leave_a_hub_that_hears_no_others(
         (lost,) = here[0].lines.named("peers.lost")
         assert (lost["heard"], lost["of"]) == (1, 3)
         assert len(here[0].lines.named("peers.found")) == 1
-
-
-async def test_a_bug_in_a_connections_task_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the mesh, and with it the server: the peer would be out of reach for ever."""
-
-    async def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    async with mesh_hubs(2) as here:
-        running = here[0].hub._mesh_task
-        assert running is not None
-        monkeypatch.setattr(mesh, "open_peer_link", broken)
-        (link,) = here[0].mesh.open.values()
-        link.end("so that it is opened again")
-        await asyncio.wait([running], timeout=PATIENCE_S)
-        assert isinstance(running.exception(), ZeroDivisionError)
