@@ -288,7 +288,7 @@ async def _hold(
     clock, secrets = SystemClock(), SystemSecrets()
     parts: dict[str, Any] = {"clock": clock, "secrets": secrets, "log": log}
     renewal = None
-    if node.certificates is not None and (files := NodeFiles(node.certificates)).terms():
+    if node.certificates is not None and (files := NodeFiles(node.certificates)).may_renew:
         renewal = Renewal(node.token, files, addresses, settings, **parts, ask=ask_in_a_process)
     agent = Agent(node, settings, redirect, **parts, addresses=addresses, renewal=renewal)
     _RELOADS[:] = [agent.reload]

@@ -107,6 +107,7 @@ class Mesh:
         self._is_cut_off = False
         self._known: dict[str, Peer] = {}  # where each was when it was last named
         self._wanted: dict[_Wanted, asyncio.Task[None]] = {}
+        self._crash: BaseException | None = None  # a bug in a connection's task
         self._changed = asyncio.Event()
         parts.peers.observe(self._changed.set)
 
@@ -121,10 +122,11 @@ class Mesh:
         """Keep the connections, until cancelled; then close them."""
         try:
             await self.nodes.look_at_all()
-            while True:
+            while self._crash is None:
                 self._changed.clear()
                 self._reconcile()
                 await self._changed.wait()
+            raise self._crash
         finally:
             ended = [*self._wanted.values()]
             for task in ended:
@@ -158,10 +160,17 @@ class Mesh:
             if new not in self._wanted:
                 work = self._keep(new, self.nodes.ports[new.session])
                 self._wanted[new] = asyncio.create_task(work)
+                self._wanted[new].add_done_callback(self._look_at_end)
         for link in [*self.accepted]:
             if link.port.session not in sessions:
                 link.end("this session has ended")
         self._moved(tuple(sorted(peer.link for peer in self._known.values())))
+
+    def _look_at_end(self, task: "asyncio.Task[None]") -> None:
+        """End `run` with the error of a connection's task that died of one."""
+        if not task.cancelled():
+            self._crash = task.exception()
+            self._changed.set()
 
     async def _keep(self, wanted: _Wanted, port: PeerPort) -> None:
         parts, failures = self._parts, 0

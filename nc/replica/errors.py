@@ -136,6 +136,17 @@ class LeaderLost(OutcomeOpen):
         )
 
 
+class LeaderFailed(OutcomeOpen):
+    """The replica that leads has a bug, which its own log has."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads failed at this, and whether it was done is not known; the "
+            "operator finds why in that server's log",
+        )
+
+
 class Replaced(OperatorError):
     """Another server has begun to use the log, and has ended this one's session."""
 

@@ -27,6 +27,7 @@ from nc.domain.replicas import StartReplica
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import (
+    LeaderFailed,
     NotLeading,
     OutcomeOpen,
     Overloaded,
@@ -166,8 +167,8 @@ class ReplicationService:
                 await self._change(request)
                 response.refusal.SetInParent()
         except Exception as error:  # noqa: BLE001 - every error has an answer
-            self._report(error, call)
-            response.refusal.CopyFrom(refusal_of(error))
+            is_bug = self._report(error, call)
+            response.refusal.CopyFrom(refusal_of(LeaderFailed() if is_bug else error))
         response.seq = self._role.replica.state.seq
         return response
 
@@ -266,11 +267,14 @@ class ReplicationService:
         wanted = command.wanted or waiting.address_of(command.node_id)
         return replace(command, wanted=wanted, avoided=command.avoided | waiting.addresses)
 
-    def _report(self, error: Exception, call: Call) -> None:
+    def _report(self, error: Exception, call: Call) -> bool:
+        """Log an error if it is a bug; whether it is."""
         foreseen = (DomainError, WriteRefused, OutcomeOpen, Overloaded, Stopping, Unwritable)
-        if not isinstance(error, foreseen) and status_to(error, "").is_unforeseen:
+        is_bug = not isinstance(error, foreseen) and status_to(error, "").is_unforeseen
+        if is_bug:
             request_id = call.request_id
             self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+        return is_bug
 
 
 def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
