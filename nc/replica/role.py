@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from eventlog.errors import LogError
+from eventlog.errors import LogBusy, LogError, LogLacking
 from nc.clock import Clock
 from nc.domain.errors import ElectionLost
 from nc.domain.events import Event
 from nc.domain.leadership import Leader, StandForElection
 from nc.replica.batch import Origin
-from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused
+from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused, refusal_for
 from nc.replica.leadership import Candidate, Silences
 from nc.replica.leases import NS, QUIET_S, FollowerLease, Granted, LeaderLeases
 from nc.replica.shared import SharedReplica
@@ -59,24 +59,19 @@ class Role:
         self.replica = replica
         self._replica_id = replica_id
         self._now_ns = clock.monotonic_ns
-        self._records = records
-        self._confirm = confirm
-        self.lease = FollowerLease()
+        self._records, self._confirm = records, confirm
         self.leases: LeaderLeases | None = None
-        self.silences = Silences()
-        self.stands = False
+        self.lease, self.silences = FollowerLease(), Silences()
+        self.stands = self._is_over = False
         self.touch = Touch(clock.monotonic_ns)
         self.changed: Callable[[], None] = lambda: None
         self._candidate = Candidate(replica_id, replica.session, clock.monotonic_ns())
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
-        self._answerable = Waiters()
-        self.events = Waiters()
-        self._leader = Leader()
-        self._records_seen = 0
+        self._answerable, self.events = Waiters(), Waiters()
+        self._leader, self._records_seen = Leader(), 0
         self._confirming: asyncio.Task[None] | None = None
         self._before = (Leader(), replica.state.sessions, 0)  # when it last stood
-        self._heard: set[str] = set()
-        self._is_over = False
+        self._heard = set[str]()
         replica.acknowledge = self._acknowledge
         replica.elected = self._elected
         replica.observe(self.follow)
@@ -148,6 +143,7 @@ class Role:
         if state.leader != self._leader:
             self._leader = state.leader
             self.lease.end(state.leader.epoch)
+            self.replica.leader_lacks = ""
             self.changed()
         if self.leases is not None:
             self._look_as_leader(self.leases, now_ns)
@@ -163,6 +159,8 @@ class Role:
             leases.give_up()  # cut off: others may have been elected
         if left_ns < _RENEW_S * NS or now_ns - leases.appended_ns > _RENEW_APPEND_S * NS:
             self.confirm()
+        else:
+            self.replica.leader_lacks = ""  # something was appended
 
     def confirm(self) -> None:
         """Append a marker, which shows that nobody else was elected; unless one is under way."""
@@ -183,6 +181,7 @@ class Role:
             return
         self._candidate.heard(self._now_ns())
         self._candidate.take_over(granted.epoch, granted.hands_over)
+        self.replica.leader_lacks = granted.waits_for
         if granted.granted_ns:
             self.lease.grant(granted.epoch, granted.granted_ns, granted.acknowledged_seq)
         self._update()
@@ -196,8 +195,8 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        next_epoch, has_begun = state.leader.epoch + 1, own in state.sessions
-        command = StandForElection(own, next_epoch, address, has_begun=has_begun)
+        begun, epoch = own in state.sessions, state.leader.epoch + 1
+        command = StandForElection(own, epoch, address, has_begun=begun)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
@@ -234,8 +233,8 @@ class Role:
         if leases is None or not self.replica.leads or self._is_over:
             return Granted(0, 0, 0)
         granted_ns = leases.grant(session, sessions, self._now_ns())
-        epoch, offered = self.leader.epoch, leases.offered(session)
-        return Granted(epoch, granted_ns or 0, leases.shown_seq, offered)
+        waits_for, offered = self.replica.waits_for, leases.offered(session)
+        return Granted(self.leader.epoch, granted_ns or 0, leases.shown_seq, waits_for, offered)
 
     def lost(self) -> list[str]:
         """Look for silent followers, once; returns the sessions of those that are lost."""
@@ -263,8 +262,8 @@ class Role:
 
     def _lead(self, quiet_until_ns: int, predecessors: frozenset[str] = frozenset()) -> None:
         own, self.silences = self.replica, Silences()
-        elected = (own.session, own.state.seq, quiet_until_ns, own.appended_ns)
-        self.leases = LeaderLeases(*elected, predecessors)
+        elected = (own.session, own.state.seq, quiet_until_ns, own.appended_ns, predecessors)
+        self.leases = LeaderLeases(*elected)
 
     def _step_down(self) -> None:
         self._candidate.heard(self._now_ns())
@@ -276,7 +275,9 @@ class Role:
         began_ns, leases = self._now_ns(), self.leases
         try:
             last_seq = await self._confirm()
-        except LogError:  # the replica reports it when it appends
+        except LogError as error:  # the replica reports it when it appends
+            if isinstance(error, LogBusy | LogLacking):
+                self.replica.leader_lacks = refusal_for(error)().waits_for
             await asyncio.sleep(_CONFIRM_AGAIN_S)
         else:
             is_known = self.replica.state.seq >= last_seq  # with whoever was elected

@@ -40,6 +40,8 @@ class SharedReplica(Replica):
         acknowledge: set by who knows the followers.
         forward: set by who reaches the leader; it raises NotLeading if this replica leads by then.
         forwarded: what is passed on.
+        leader_lacks: what the one that leads has found without a command of this replica's: what
+            changes wait for.
         elected: called when the election of this replica is durable and part of the state.
         hands_over: it leads until another one is elected soon: changes wait for that one.
     """
@@ -54,6 +56,7 @@ class SharedReplica(Replica):
         self._led_epoch = 0
         self.forward: Forward = _to_nobody
         self.forwarded: tuple[type, ...] = ()
+        self.leader_lacks = ""
 
     @property
     def leads(self) -> bool:
@@ -64,6 +67,11 @@ class SharedReplica(Replica):
     def decides(self) -> bool:
         """Whether it leads, and goes on to."""
         return self.leads and not self.hands_over
+
+    @property
+    def waits_for(self) -> str:
+        """See `Replica.waits_for`."""
+        return super().waits_for or self.leader_lacks
 
     @property
     def appended_ns(self) -> int:

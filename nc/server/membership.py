@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from nc import log_events
@@ -15,9 +16,9 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError, IdTaken
 from nc.domain.events import Event, pb
-from nc.domain.leadership import DropUnowned, LoseReplica
-from nc.domain.replica_addresses import BindReplicaAddress
+from nc.domain.names import is_administrator_name
 from nc.domain.replicas import StartReplica, StopReplica
+from nc.pki.certificates import ADMIN_COMMON_NAME
 from nc.replica.batch import Origin
 from nc.replica.errors import NotCurrent, Stopping, Unwritable
 from nc.replica.hand_over import hand_over
@@ -98,8 +99,9 @@ class Membership:
             *(parts.clock, parts.logger, wiring.waiting),
         )
         self.methods = replica_methods(self._service)
-        self._losses = Losses(self.role, self._submit, parts.logger)
-        self._addresses = OwnAddresses(replica, self._bind, parts.logger)
+        submit = wiring.own_changes.submit
+        self._losses = Losses(self.role, partial(submit, method="losses"), parts.logger)
+        self._addresses = OwnAddresses(replica, partial(submit, method="addresses"), parts.logger)
         self._sessions = OwnSessions(parts.name)
         self._is_stopping = False
         self._is_serving: bool | None = None
@@ -198,13 +200,15 @@ class Membership:
         known = self._replica.state.administrators.by_serial
         if installed.certificate.serial not in known:
             role = pb.ADMINISTRATOR_ROLE_ADMIN
-            command = AddAdministrator(installed.name, role, installed.certificate)
+            # it was not issued here, and may have any name
+            name = installed.name if is_administrator_name(installed.name) else ADMIN_COMMON_NAME
+            command = AddAdministrator(name, role, installed.certificate)
             with contextlib.suppress(IdTaken):  # a try whose outcome was open has recorded it
                 await self._wiring.own_changes.submit(command, method)
 
     def _own(self) -> Peer:
         endpoints = self._wiring.endpoints()
-        return Peer(endpoints.advertised, endpoints.link_port)
+        return Peer(endpoints.advertised, endpoints.link_port, endpoints.bootstrap_port)
 
     async def _begin(self, start: StartReplica) -> None:
         while True:
@@ -280,12 +284,6 @@ class Membership:
             self._start = replace(self._start, session=replica.session)
             self._following.ahead()
         await self._wiring.own_changes.submit(self._start, "start")
-
-    async def _submit(self, command: LoseReplica | DropUnowned) -> None:
-        await self._wiring.own_changes.submit(command, "losses")
-
-    async def _bind(self, command: BindReplicaAddress) -> None:
-        await self._wiring.own_changes.submit(command, "addresses")
 
     async def _watch_failure(self) -> None:
         """End a replica that cannot follow the log any more: the others go on without it."""
