@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -25,11 +25,9 @@ from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.admin.v1.nodes_pb2 import TakeBackRequest
 from nc.pki.certificates import NODE_ORGANIZATION
-from nc.replica import hand_over
 from nc.replica.peers import Peer
-from nc.server import membership
 from tests.support.link_client import Identity, NoUpgrade
-from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, logged_events
+from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.operators import operator
 from tests.support.server_process import LOOPBACK, ServerProcess
@@ -194,14 +192,6 @@ def peers_of(server: WholeServer) -> Mapping[str, Peer]:
     return server.server.membership.peers.peers()
 
 
-def is_quiet(leader: WholeServer) -> bool:
-    """Whether it acknowledges no change yet, or once did not."""
-    assert leader.server.membership is not None
-    leases = leader.server.membership.role.leases
-    assert leases is not None
-    return leases.quiet_until_ns != 0
-
-
 def unknown_machine(here: Cluster) -> Machine:
     """One that joined after the backup that was put back."""
     authority, token = here.server.certificates.network.authority, "0123456789abcdef"
@@ -297,34 +287,3 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
                 listed = (await at_leader.call("Replicas/List")).replicas
             assert {each.self: each.links for each in listed} == {True: 0, False: 2}
         await until(lambda: node_id not in leader.replica.state.links)
-
-
-async def test_a_leader_that_stops_has_another_one_elected_before_its_links_end(
-    data_dir: Path,
-    tmp_path: Path,
-    on_stream: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """So its nodes find one that takes them: the next leader acknowledges changes by then."""
-    for module, name in (
-        (hand_over, "HAND_OVER_S"),
-        (hand_over, "_EACH_S"),
-        (membership, "_LEAVE_S"),
-    ):
-        monkeypatch.setattr(module, name, PATIENCE_S)
-    async with AsyncExitStack() as first:
-        leader = await first.enter_async_context(cluster(data_dir, **on_stream))
-        share_secrets(data_dir, tmp_path / "second")
-        async with running(tmp_path / "second", **on_stream) as other, admin(other) as client:
-            await connect(leader, await leader.enrol())
-            await until(lambda: list(peers_of(other)) == [leader.replica.session])
-            await first.aclose()
-            state = other.replica.state
-            assert (state.leader.session, len(state.sessions)) == (other.replica.session, 1)
-            assert is_quiet(other) is False
-            assert (await client.call("GetBootStrapToken", ISSUE)).code == "200"
-    events = [
-        event.WhichOneof("kind") for event in logged_events(DataFolder(tmp_path / "second").log)
-    ]
-    elected = len(events) - 1 - events[::-1].index("leader_elected")
-    assert events[elected:][:3] == ["leader_elected", "state_changed", "replica_stopped"]
