@@ -6,7 +6,7 @@ Each frame holds packets as in the offload subprotocol of links (`nc.net.wire`).
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -178,7 +178,8 @@ async def open_peer_link(
             )
     except (OSError, WSError, ValueError) as error:  # TimeoutError is an OSError
         raise PeerUnreachable(str(error) or type(error).__name__) from error
-    if transport.response.headers.get(wire.REPLICA_HEADER) != link.port.session:
+    response: Any = transport.response  # None if the connection has broken by now
+    if response is None or response.headers.get(wire.REPLICA_HEADER) != link.port.session:
         transport.disconnect(graceful=False)
         raise PeerUnreachable("another server answers there, or it was started anew")
     return link
