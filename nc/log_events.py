@@ -87,5 +87,6 @@ AGENT_RENEWED: Final = "agent.renewed"  # it has new certificates
 AGENT_NOT_RENEWED: Final = "agent.not_renewed"  # it is tried again
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
+AGENT_ROUTES_LEFT: Final = "agent.routes_left"  # they could not be taken back; it is tried again
 AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP
 AGENT_STOPPED: Final = "agent.stopped"

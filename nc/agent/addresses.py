@@ -44,12 +44,17 @@ class KnownAddresses:
         self._others = others
         self._learnt: tuple[Address, ...] = ()
         self._lost: Address | None = None
+        self._may_replace = True
         self.token_digest = ""
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        try:
             kept: dict[str, Any] = json.loads(path.read_bytes()) if path else {}
             if kept.get("origin") == addresses_text([origin]):
                 self._learnt = read_addresses(kept["addresses"])
                 self.token_digest = str(kept.get("token", ""))
+        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+            pass  # nothing is known yet
+        except OSError:  # what it holds is more than what is known here
+            self._may_replace = False
 
     @property
     def all(self) -> tuple[Address, ...]:
@@ -80,7 +85,7 @@ class KnownAddresses:
 
     def joined(self, token_digest: str, addresses: Iterable[Address]) -> None:
         """Keep what a machine knows that has just joined."""
-        self._learnt, self.token_digest = (), token_digest
+        self._learnt, self.token_digest, self._may_replace = (), token_digest, True
         self._keep(addresses)
 
     def _keep(self, addresses: Iterable[Address]) -> None:
@@ -88,7 +93,7 @@ class KnownAddresses:
         if learnt == self._learnt:
             return
         self._learnt = learnt
-        if self._path is None:
+        if self._path is None or not self._may_replace:
             return
         kept = {
             "origin": addresses_text([self._origin]),

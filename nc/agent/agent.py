@@ -254,19 +254,21 @@ class Agent:
         Raises:
             RetryLater: they cannot be read now.
         """
-        node, tls = self._node, None
+        node, tls, problem = self._node, None, ""
         if node.certificates is not None:
             try:
                 self._tls = node_tls(FolderPaths.within(node.certificates))
             except PkiError as error:
                 raise RetryLater(str(error)) from error
-            tls = self._tls.context
+            tls, is_renewed = self._tls.context, self._renewal is not None
+            problem = self._tls.problem(now_utc(self._clock), is_renewed=is_renewed)
         is_short = self._has_others and self._retries.is_early
         first = Target(
             *(node.host, node.port, node.token, tls, self._held, self._settings.proxy),
             machine=this_machine(),
             timeout_s=_FIRST_ROUND_TIMEOUT_S if is_short else CONNECT_TIMEOUT_S,
             has_others=self._has_others,
+            certificate_problem=problem,
         )
         return [replace(first, host=host, port=port) for host, port in self._addresses.all]
 
@@ -288,9 +290,8 @@ class Agent:
                 return
 
     async def _hints(self, error: LinkEnded) -> list[str]:
-        now, problem = now_utc(self._clock), ""
-        if self._tls is not None and self._renewal is None:
-            problem = self._tls.problem(now)
+        now = now_utc(self._clock)
+        problem = self._tls.problem(now) if self._tls and not self._renewal else ""
         return await hints_for(error, now, self._addresses.all, self._settings.proxy, problem)
 
     def _report(self, error: LinkEnded, hints: list[str], wait_s: float) -> None:

@@ -43,9 +43,10 @@ class AttemptFile:
         """The attempt that was kept for this bootstrap token; else a new one, which is kept.
 
         Raises:
-            OSError: it cannot be kept.
+            OSError: it cannot be kept; or what was kept cannot be read now, and the server may have
+                a node for it.
         """
-        with contextlib.suppress(OSError, ValueError, KeyError, AttributeError, PkiError):
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, AttributeError, PkiError):
             kept = read_json_object(self._path)
             if kept["token"] == token_digest and is_id(kept["attempt"]):
                 return Attempt(kept["attempt"], load_private_key(kept["key"].encode()))

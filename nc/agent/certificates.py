@@ -33,15 +33,15 @@ class NodeTls:
     context: ssl.SSLContext
     certificate: x509.Certificate
 
-    def problem(self, now: datetime) -> str:
-        """What is wrong with the certificate's dates; "" if nothing is."""
+    def problem(self, now: datetime, *, is_renewed: bool = False) -> str:
+        """What is wrong with the certificate's dates, and what then; "" if nothing is wrong."""
         problem = validity_problem(self.certificate, now)
         if not problem:
             return ""
-        return (
-            f"this node's own certificate {problem}; if the clock is right, join again with a new "
-            "bootstrap token"
+        remedy = (
+            "it is renewed by itself" if is_renewed else "join again with a new bootstrap token"
         )
+        return f"this node's own certificate {problem}; if the clock is right, {remedy}"
 
     def announcement(self, now: datetime) -> str:
         """That the certificate ends soon, or has ended; "" if it does not."""

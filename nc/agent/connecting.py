@@ -87,4 +87,8 @@ async def _why_failed(error: Exception, target: Target) -> LinkEnded:
         problem = await other_port(target.host, target.port, PortKind.LINK, target.proxy)
         if problem:
             return UntrustedServer(problem)
+    if failed.is_cut_short and target.certificate_problem:  # a likelier reason than any other
+        ended = LinkEnded(f"the handshake was cut short: {target.certificate_problem}")
+        ended.is_cut_short = True
+        return ended
     return failed

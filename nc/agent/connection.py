@@ -57,6 +57,7 @@ class Target:
         machine: what the server is told of this machine.
         timeout_s: from the first TCP packet to the node's address.
         has_others: whether there are other addresses to go to.
+        certificate_problem: what is wrong with the dates of the certificate that is shown.
     """
 
     host: str
@@ -69,6 +70,7 @@ class Target:
     machine: MachineFacts = NO_FACTS
     timeout_s: float = CONNECT_TIMEOUT_S
     has_others: bool = False
+    certificate_problem: str = ""
 
     def __repr__(self) -> str:
         return f"Target({self})"

@@ -28,7 +28,7 @@ from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.text import host_port
 
-_PRINTED_BY: Final = "ncadm create-bootstrap-token"
+_PRINTED_BY: Final = "ncadm tokens issue"
 
 
 class ServerUnreachable(Exception):
@@ -215,7 +215,7 @@ async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
         if error.verify_code in NOT_ITS_NAME:
             raise NotOurServer(
                 f"the certificate at {host}:{port} is not for {host}; join at the address that "
-                "ncadm create-bootstrap-token prints, or let the server know that it is called so "
+                "ncadm tokens issue prints, or let the server know that it is called so "
                 "(network-controller serve --advertise); the token was not sent"
             ) from None
         text = (

@@ -30,6 +30,6 @@ async def hints_for(
             *(explain_dates(host, port, now, proxy) for host, port in addresses)
         )
         hints.append(next(filter(None, found), "is this machine's clock right?"))
-    else:
+    elif problem not in str(error):
         hints.append(problem)
     return [hint for hint in hints if hint]

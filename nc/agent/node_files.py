@@ -24,6 +24,9 @@ from nc.small_files import read_json_object, read_small
 _MODE: Final = 0o600
 _LAST_PORT: Final = 65_535
 
+# Of a file that is not ours: there is none, or it is out of our reach for good.
+_NONE: Final = (FileNotFoundError, NotADirectoryError, PermissionError)
+
 
 class Terms(NamedTuple):
     """How a node renews.
@@ -78,12 +81,24 @@ class NodeFiles:
         self._grpc = FolderPaths.within(network.parent / "grpc")
         self._network = FolderPaths.within(network)
 
+    @property
+    def may_renew(self) -> bool:
+        """Whether there are terms, as far as can be known now."""
+        try:
+            return self.terms() is not None
+        except OSError:
+            return True
+
     def terms(self) -> Terms | None:
-        """None: the certificates cannot be renewed, since the server made the key."""
+        """None: the certificates cannot be renewed, since the server made the key.
+
+        Raises:
+            OSError: that cannot be read now.
+        """
         try:
             kept = read_json_object(self._terms)
             terms = Terms(kept["bootstrap_port"], kept["lifetime_s"])
-        except (OSError, ValueError, KeyError):
+        except (*_NONE, ValueError, KeyError):
             return None
         is_right = all(type(number) is int and number > 0 for number in terms)
         return terms if is_right and terms.bootstrap_port <= _LAST_PORT else None

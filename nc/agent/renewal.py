@@ -6,12 +6,14 @@
 
 Two thirds of the life are left for a server that is away. A machine that was off for longer asks at
 its start: the node token and the key are enough, the old certificates need not be good. What counts
-is this machine's clock; if it is wrong, a link that is refused leads to a renewal, too.
+is this machine's clock; if it is wrong, a link that is refused leads to a renewal, too. If the
+server's was ahead when it signed, and is right again, the next renewal need not wait for long.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
@@ -24,6 +26,7 @@ from nc.agent.retries import again_text
 from nc.agent.settings import AgentSettings
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.clock import Clock, now_ms
+from nc.pki.certificates import CLOCK_SKEW, milliseconds
 from nc.pki.errors import PkiError
 from nc.pki.requests import request_for
 from nc.secrets import Secrets
@@ -94,12 +97,12 @@ async def renew(
     Raises:
         RenewalFailed: there are no new ones; what is in the files is left as it was.
     """
-    terms = files.terms()
-    if terms is None:
-        raise RenewalFailed(
-            "the server made the node's key, and so does not renew its certificates"
-        )
     try:
+        terms = files.terms()
+        if terms is None:
+            raise RenewalFailed(
+                "the server made the node's key, and so does not renew its certificates"
+            )
         key = files.key()
         hosts = tuple(dict.fromkeys(host for host, _ in addresses.all))
         request_pem, authority_pem = request_for(key).decode(), files.authority_pem().decode()
@@ -113,6 +116,11 @@ async def renew(
         await asyncio.to_thread(addresses.told, renewed.links)
     except (OSError, PkiError) as error:
         raise RenewalFailed(str(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """Why there was no renewal; what nobody foresaw has its kind, too."""
+    return str(error) if isinstance(error, RenewalFailed | OSError) else repr(error)
 
 
 class Renewal:
@@ -150,6 +158,7 @@ class Renewal:
         self._refused = asyncio.Event()
         self._cut_short = 0  # handshakes in a row
         self._renewed_at_s: float | None = None  # monotonic; None: not since the start
+        self._begin_later = False  # what it gave: its clock was ahead, and has been set back
         self.unregistered = ""
 
     def link_failed(self, error: LinkEnded) -> None:
@@ -158,6 +167,7 @@ class Renewal:
         A server that ends cuts handshakes short, too, but not again and again.
         """
         self._cut_short = self._cut_short + 1 if error.is_cut_short else 0
+        self._begin_later = self._begin_later or self._do_begin_later(error.server_time)
         if isinstance(error, RetryLater) or self._cut_short >= _CUT_SHORT:
             self._refused.set()
 
@@ -166,14 +176,18 @@ class Renewal:
 
         `changed` is called when there are some, and at the end.
         """
-        failures, terms = 0, self._files.terms()
-        while terms is not None:
-            if not failures:
-                await self._wait_until_due(terms)
+        failures = 0
+        terms: Terms | None = None
+        while True:
             try:
+                terms = self._files.terms() or terms
+                if terms is None:
+                    break
+                if not failures:
+                    await self._wait_until_due(terms)
                 await self._renew()
-            except RenewalFailed as error:
-                if error.is_final:
+            except Exception as error:  # noqa: BLE001 - whatever it is: without renewals a node ends
+                if isinstance(error, RenewalFailed) and error.is_final:
                     self.unregistered = str(error)
                     break
                 failures += 1
@@ -181,12 +195,11 @@ class Renewal:
             else:
                 failures = 0
                 changed()
-            terms = self._files.terms() or terms  # the file may not be readable for a moment
         changed()
 
     async def _renew(self) -> None:
         await renew(self._node_token, self._files, self._addresses, self._proxy, self._ask)
-        self._renewed_at_s = self._monotonic_s
+        self._renewed_at_s, self._begin_later = self._monotonic_s, False
         self._refused.clear()
         self._log.info(log_events.AGENT_RENEWED, ends=moment(self._ends_ms()))
 
@@ -200,29 +213,51 @@ class Renewal:
             # by the wall clock, and by the other one where that was set back
             left_s = (ends_ms - now_ms(self._clock)) / 1000 - (1 - share) * terms.lifetime_s
             left_s = min(left_s, began_s + share * terms.lifetime_s - self._monotonic_s)
-            pause_s = 0.0 if self._renewed_at_s is None else self._pause_left_s(terms)
             if self._refused.is_set() or left_s <= 0:
-                self._refused.clear()
-                await asyncio.sleep(max(pause_s, 0.0))
+                await self._wait_for_the_next(terms)
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, look_s)):
                     await self._refused.wait()
 
-    def _pause_left_s(self, terms: Terms) -> float:
-        """Until a renewal may follow on the last one, whatever the wall clock says."""
-        since_s = self._monotonic_s - (self._renewed_at_s or 0.0)
-        return terms.lifetime_s * _AT_LEAST - since_s
+    async def _wait_for_the_next(self, terms: Terms) -> None:
+        """Wait until a renewal may follow on the last one, whatever the wall clock says."""
+        self._refused.clear()
+        while (left_s := self._pause_left_s(terms)) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._refused.wait()
+            self._refused.clear()
 
-    async def _pause(self, failures: int, terms: Terms, error: RenewalFailed) -> None:
+    def _pause_left_s(self, terms: Terms) -> float:
+        if self._renewed_at_s is None:
+            return 0.0
+        pause_s = terms.lifetime_s * _AT_LEAST
+        if self._begin_later:
+            pause_s = min(pause_s, LONGEST_REFUSED_S)
+        return self._renewed_at_s + pause_s - self._monotonic_s
+
+    def _do_begin_later(self, server_time: datetime | None) -> bool:
+        """Whether the certificates are not valid yet at this moment of the server's clock."""
+        if server_time is None or server_time.tzinfo is None:
+            return False
+        try:
+            terms = self._files.terms()
+        except OSError:
+            return False
+        signed_ms = 0 if terms is None else self._ends_ms() - terms.lifetime_s * 1000
+        return milliseconds(server_time + CLOCK_SKEW) < signed_ms
+
+    async def _pause(self, failures: int, terms: Terms | None, error: Exception) -> None:
         has_ended = self._ends_ms() <= now_ms(self._clock)
         longest_s = LONGEST_REFUSED_S if has_ended else _LONGEST_PAUSE_S
-        longest_s = min(longest_s, terms.lifetime_s * _AT_LEAST)
+        if terms is not None:
+            longest_s = min(longest_s, terms.lifetime_s * _AT_LEAST)
         first_s = min(FIRST_REFUSED_S, longest_s)
         wait_s = delay_s(failures, self._secrets, first_s, longest_s)
         self._log.warning(
             log_events.AGENT_NOT_RENEWED,
-            message=f"{error}; {again_text(wait_s)}",
+            message=f"{_why(error)}; {again_text(wait_s)}",
             ends=moment(self._ends_ms()),
         )
         await asyncio.sleep(wait_s)

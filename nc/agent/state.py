@@ -213,7 +213,7 @@ class StateFolder:
         Raises:
             StateFolderError: it cannot be kept.
         """
-        with self._explained():
+        with self._explained("used"):
             return self.attempt.load_or_make(token_digest, secrets)
 
     def keep(self, node: NodeIdentity, certificates: NodeCertificates | None) -> NodeIdentity:
@@ -244,11 +244,11 @@ class StateFolder:
         return f"{_CERTIFICATES}{max(numbers, default=0) + 1}"
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, done: str = "written") -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise StateFolderError(
-                f"state folder {self.path} cannot be written: {(error.strerror or '').lower()}; "
+                f"state folder {self.path} cannot be {done}: {(error.strerror or '').lower()}; "
                 "choose another with --state-dir"
             ) from error

@@ -96,7 +96,10 @@ class Traffic:
         self.connection = None
         self.dropped += sum(count for _, count in self._held)
         self._held.clear()
-        await self._device.detach()
+        try:
+            await self._device.detach()
+        except (OperatorError, OSError) as error:  # `begin` takes them back first, or says why not
+            self._log.warning(log_events.AGENT_ROUTES_LEFT, message=f"{error}; trying again later")
 
     def close(self) -> None:
         """Remove the device, and report what went over it."""

@@ -16,7 +16,7 @@ InvitationArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[TOKEN@IP:PORT[,IP:PORT…]]",
-        help="As ncadm create-bootstrap-token prints it; IP:PORT alone with --token-file or "
+        help="As ncadm tokens issue prints it; IP:PORT alone with --token-file or "
         f"{BOOTSTRAP_TOKEN_VARIABLE}. Of several servers of a network, the first that answers is "
         "joined. A machine that has joined needs none.",
     ),
@@ -31,7 +31,7 @@ ImportedOption = Annotated[
     ),
 ]
 
-_EXPECTED: Final = "expected TOKEN@IP:PORT, as ncadm create-bootstrap-token prints it"
+_EXPECTED: Final = "expected TOKEN@IP:PORT, as ncadm tokens issue prints it"
 
 
 class InvitationKind(NamedTuple):

@@ -244,12 +244,11 @@ def _identity(
     known = _remembered(folder, invited) or invited
     if known is None:
         raise typer.BadParameter(
-            f"{folder.path} remembers no node: give TOKEN@IP:PORT, as "
-            "ncadm create-bootstrap-token prints it"
+            f"{folder.path} remembers no node: give TOKEN@IP:PORT, as ncadm tokens issue prints it"
         )
     if isinstance(known, Invitation) and not (known.is_safe or insecure):
         raise typer.BadParameter(
-            "give --ca-cert-hash, as ncadm create-bootstrap-token prints it; or say "
+            "give --ca-cert-hash, as ncadm tokens issue prints it; or say "
             "--insecure-bootstrap, and any server at that address gets the token"
         )
     return known
@@ -289,7 +288,7 @@ async def _hold(
     clock, secrets = SystemClock(), SystemSecrets()
     parts: dict[str, Any] = {"clock": clock, "secrets": secrets, "log": log}
     renewal = None
-    if node.certificates is not None and (files := NodeFiles(node.certificates)).terms():
+    if node.certificates is not None and (files := NodeFiles(node.certificates)).may_renew:
         renewal = Renewal(node.token, files, addresses, settings, **parts, ask=ask_in_a_process)
     agent = Agent(node, settings, redirect, **parts, addresses=addresses, renewal=renewal)
     _RELOADS[:] = [agent.reload]

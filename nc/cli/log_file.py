@@ -50,7 +50,7 @@ class LogFile:
         data = memoryview(text.encode())
         while data:
             data = data[os.write(self._fd, data) :]
-        if os.fstat(self._fd).st_size >= self._max_bytes:
+        if os.fstat(self._fd).st_size >= self._max_bytes and not self._was_moved():
             self._rotate()
 
     def reopen(self) -> None:

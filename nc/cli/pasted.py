@@ -99,9 +99,7 @@ def read_ca_cert_hash(text: str) -> str:
     """
     match = _PIN.fullmatch(unwrapped(text).lower())
     if match is None:
-        raise ValueError(
-            "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it"
-        )
+        raise ValueError("expected sha256: and 64 hex digits, as ncadm tokens issue prints it")
     return f"sha256:{match[1]}"
 
 
@@ -120,7 +118,7 @@ class JoinLine(NamedTuple):
 
 
 def read_join_line(text: str, *, is_node: bool = False) -> JoinLine:
-    """Read `T@IP:PORT,…`, `T`, `IP:PORT,…`, or the whole of what create-bootstrap-token prints.
+    """Read `T@IP:PORT,…`, `T`, `IP:PORT,…`, or the whole of what `ncadm tokens issue` prints.
 
     Args:
         text: as it was pasted.

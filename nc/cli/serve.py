@@ -282,6 +282,8 @@ async def _reload_whenever(
             await installation.reload()
         except PASSING_FAILURES as error:
             log.error(log_events.SERVER_RELOADED, message=f"the old certificates stay: {error}")  # noqa: TRY400 - in a line
+        except Exception:  # a bug, which must not make the next SIGHUP be ignored
+            log.exception(log_events.SERVER_RELOADED, message="the old certificates may stay")
         else:
             log.info(log_events.SERVER_RELOADED)
 

@@ -82,4 +82,4 @@ def token_command(installation: Installation, server: Server) -> str:
         words += ["--key", str(paths.client_key.absolute())]
     elif settings.data_dir != default_data_dir():
         words += ["--data-dir", str(settings.data_dir.absolute())]
-    return shlex.join([*words, "create-bootstrap-token", "--life", "10"])
+    return shlex.join([*words, "tokens", "issue", "--lifetime", "10m"])

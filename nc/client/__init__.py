@@ -2,7 +2,7 @@
 
     client, blocking  AsyncClient and Client: what a program uses (docs/how-to/sdk.md)
     areas/            what can be asked: nodes, tokens, administrators, replicas, events, …
-    types, reports    what calls give; `convert` makes it of messages
+    types, replicas, reports   what calls give; `convert` makes it of messages
     contexts          which server, and the certificates for it
     calls, channel    deadlines and repetition; one gRPC channel
     errors            what a call can end with instead

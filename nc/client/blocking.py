@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from functools import partial
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
 
 from nc.client.areas.administrators import Administrators
 from nc.client.areas.events import Events
@@ -23,6 +24,8 @@ from nc.client.calls import Items
 from nc.client.channel import DEFAULT_TIMEOUT_S
 from nc.client.client import RETRIES, AsyncClient
 from nc.client.contexts import Context
+
+_CLOSED: Final = "the client is closed"
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -38,45 +41,63 @@ class _Loop:
             target=self._loop.run_forever, name="nc.client", daemon=True
         )
         self._thread.start()
+        self._lock = threading.Lock()
+        self._calls: set[asyncio.Task[Any]] = set()  # that threads wait for; used on the loop
+        self.is_closed = False  # or about to be: nothing more is begun
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine; Ctrl-C in the meantime cancels it, and waits for its end.
 
         Raises:
-            RuntimeError: the client is closed.
+            RuntimeError: the client is closed, or another thread closes it meanwhile.
         """
-        if self.is_closed:
-            work.close()
-            raise RuntimeError("the client is closed")
-        begun = asyncio.run_coroutine_threadsafe(_begun(work), self._loop)
+        begun: list[asyncio.Task[T]] = []
+        ended: Future[asyncio.Task[T]] = Future()
+
+        def begin() -> None:
+            task = self._loop.create_task(work)
+            begun.append(task)
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+            task.add_done_callback(ended.set_result)
+
+        def cancel() -> None:  # comes after `begin`
+            begun[0].cancel()
+
+        with self._lock:
+            if self.is_closed:
+                work.close()
+                raise RuntimeError(_CLOSED)
+            self._loop.call_soon_threadsafe(begin)
         try:
-            self._wait_for(begun.result())
+            task = ended.result()
         except BaseException:
-            self._loop.call_soon_threadsafe(begun.result().cancel)
-            self._wait_for(begun.result())
+            with contextlib.suppress(RuntimeError):  # another thread has closed it just now
+                self._loop.call_soon_threadsafe(cancel)
+            ended.result()
             raise
-        return begun.result().result()
+        if task.cancelled():
+            raise RuntimeError(_CLOSED)
+        return task.result()
 
-    def _wait_for(self, task: asyncio.Task[Any]) -> None:
-        asyncio.run_coroutine_threadsafe(_ended(task), self._loop).result()
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """End what other threads wait for, then run the last coroutine."""
+        with self._lock:
+            self.is_closed = True
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(last), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
-    @property
-    def is_closed(self) -> bool:
-        return self._loop.is_closed()
-
-    def close(self) -> None:
-        self.run(self._loop.shutdown_asyncgens())  # those that nobody has read to the end
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _begun(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    return asyncio.create_task(work)
-
-
-async def _ended(task: asyncio.Task[Any]) -> None:
-    await asyncio.wait([task])
+    async def _end(self, last: Coroutine[Any, Any, None]) -> None:
+        for task in self._calls:
+            task.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls)
+        await last
+        await self._loop.shutdown_asyncgens()  # those that nobody has read to the end
 
 
 class Area(Generic[A]):
@@ -199,9 +220,8 @@ class Client:
 
     def open(self) -> Self:
         loop, client = _Loop(), self._client
-        self._closing.callback(loop.close)
+        self._closing.callback(lambda: loop.close(client.close()))
         loop.run(client.open())
-        self._closing.callback(lambda: loop.run(client.close()))
         self.nodes = BlockingNodes(client.nodes, loop)
         self.tokens = BlockingTokens(client.tokens, loop)
         self.administrators = BlockingAdministrators(client.administrators, loop)
@@ -212,6 +232,7 @@ class Client:
         return self
 
     def close(self) -> None:
+        """Calls that other threads wait for end with RuntimeError."""
         self._closing.close()
 
     def __enter__(self) -> Self:

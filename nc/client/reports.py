@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from nc.client.replicas import LostReplica
 from nc.client.types import BootstrapToken, Node, NodeState
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,6 +108,7 @@ class LogStatus:
     snapshot_seq: int
     writable: bool
     stream: str = ""  # which keeps it; in the folder is a copy then
+    waits_for: str = ""  # what changes wait for; "": for nothing that is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +144,5 @@ class ServerStatus:
     replica_id: str
     tokens_expired: int
     tokens_revoked: int
+    lost_replicas: tuple[LostReplica, ...] = ()
+    advertised_names: tuple[str, ...] = ()

@@ -130,11 +130,23 @@ class StateOfNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingNode:
+    """What is known of a node that the log lacks; "" and None: it is not."""
+
+    id: str
+    hostname: str
+    address: str
+    peer_address: str
+    asked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class TakenBack:
-    """The ids of the nodes that were registered again, and of those that still wait."""
+    """The ids of the nodes that were registered again, and those that still wait."""
 
     node_ids: tuple[str, ...]
     waiting_ids: tuple[str, ...]
+    waiting: tuple[WaitingNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,12 @@ class BootstrapToken:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinAddress:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedToken:
     """A new bootstrap token, which is shown once, and where a machine redeems it."""
 
@@ -164,11 +182,14 @@ class IssuedToken:
     host: str
     port: int
     ca_cert_hash: str
+    others: tuple[JoinAddress, ...] = ()  # of other servers with the same log
 
     @property
     def invitation(self) -> str:
         """The token and where to redeem it, in one word."""
-        return f"{self.token}@{host_port(self.host, self.port)}"
+        places = [host_port(self.host, self.port)]
+        places += [host_port(each.host, each.port) for each in self.others]
+        return f"{self.token}@{','.join(places)}"
 
     @property
     def join_command(self) -> str:
@@ -206,87 +227,3 @@ class IssuedAdministrator:
 
     def __repr__(self) -> str:
         return f"IssuedAdministrator({self.administrator.name})"
-
-
-class ReplicaState(StrEnum):
-    UNKNOWN = "unknown"
-    RUNNING = "running"
-    STOPPED = "stopped"  # or lost: see Replica.lost
-    REMOVED = "removed"
-
-
-class ReplicaRole(StrEnum):
-    UNKNOWN = "unknown"
-    LEADER = "leader"
-    FOLLOWER = "follower"
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """A server of those that share a log; `self` is the one that answers.
-
-    Attributes:
-        sessions: those of it that have not ended.
-        since: when it started last, or was removed.
-        ended: when one that is stopped did, or was lost; None: it runs, or that is not known.
-        lost: whether it ended without saying so: it was killed, crashed, or nobody heard it.
-        links: of nodes, that it holds.
-        role, address, level, lag_events: None where the server that answers does not know them.
-    """
-
-    id: str
-    state: ReplicaState
-    sessions: tuple[str, ...]
-    version: str
-    since: datetime | None
-    self: bool
-    role: ReplicaRole | None
-    address: str | None
-    level: int | None
-    lag_events: int | None
-    links: int
-    ended: datetime | None
-    lost: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaInvitation:
-    """An invitation for one further server; `replica_id` is empty while nobody has redeemed it."""
-
-    id: str
-    issued_at: datetime | None
-    expires_at: datetime | None
-    expired: bool
-    replica_id: str
-    peer_address: str
-    redeemed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedInvitation:
-    """A new invitation; the code is worth every key of the cluster until it is redeemed."""
-
-    code: str
-    issued: ReplicaInvitation
-    host: str
-    port: int
-    ca_cert_hash: str
-    cluster: str
-
-    @property
-    def invitation(self) -> str:
-        """`CODE@IP:PORT`, a secret."""
-        return f"{self.code}@{host_port(self.host, self.port)}"
-
-    @property
-    def serve_command(self) -> str:
-        """The command line that makes another machine a replica, in the usual data folder.
-
-        Others reach it at its address on its default route, unless `--advertise` is added.
-        """
-        words = ["network-controller", "serve", "--cluster", self.cluster]
-        words += ["--invite", self.invitation, "--ca-cert-hash", self.ca_cert_hash]
-        return shlex.join(words)
-
-    def __repr__(self) -> str:
-        return f"IssuedInvitation({self.issued.id})"

@@ -14,7 +14,7 @@ NODE_OF_A_LATER_LOG = (
     "the administrator to take the node back (ncadm take-back)"
 )
 
-_REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
+_REMEDY = "ask the operator for a new one (ncadm tokens issue)"
 
 
 class DomainError(Exception):

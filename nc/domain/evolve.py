@@ -86,8 +86,7 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     for session in replicas.ended_by(state.sessions.items(), event):
         _end_session(state, session, is_lost=True)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
-    if event.session == state.leader.session:
-        state.leader = state.leader._replace(awaits_start=False)
+    state.leader = leadership.evolve_started(state.leader, event)
     members, sessions = state.membership, state.sessions
     state.membership = invitations.evolve_started(members, sessions, state.at_ms, event)
 
@@ -224,10 +223,6 @@ class Fold:
         self._state = _TransientState(state)
         self._seq = state.seq
 
-    def add_entry(self, entry: Entry) -> None:
-        """Fold in the events of the entry that comes next; as `add`."""
-        self.add(entry.events, recorded_ms(entry))
-
     def add_recorded(self, history: Iterable[tuple[int, Entry, Event]]) -> None:
         """Fold in events that come next, each with its sequence number and entry; as `add`."""
         for _, entry, event in history:
@@ -288,7 +283,7 @@ def evolve_entries(state: State, entries: Iterable[Entry]) -> State:
     """Fold the entries that follow `state.seq` into it. Raises as `evolve`."""
     fold = Fold(state)
     for entry in entries:
-        fold.add_entry(entry)
+        fold.add(entry.events, recorded_ms(entry))
     return fold.finish()
 
 

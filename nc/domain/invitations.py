@@ -59,6 +59,21 @@ class Membership:
     invitations: "HashTrieMap[str, Invitation]" = field(default_factory=HashTrieMap)
 
 
+class LostReplica(NamedTuple):
+    id: str
+    since_ms: int  # 0: not known
+
+
+def lost_replicas(members: Membership, sessions: Sessions) -> list[LostReplica]:
+    """Those that ended without a stop and have not begun again, by their ids."""
+    not_lost = {*sessions.values(), *members.removed}
+    return sorted(
+        LostReplica(replica_id, each.ended_at_ms)
+        for replica_id, each in members.replicas.items()
+        if each.is_lost and replica_id not in not_lost
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class InviteReplica:
     invitation_id: str

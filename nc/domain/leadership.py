@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nc.domain.errors import ElectionLost, LeaderKept, SessionEnded
-from nc.domain.events import Event, LeaderElected, ReplicaLost, pb
+from nc.domain.events import Event, LeaderElected, ReplicaLost, ReplicaStarted, pb
 from nc.domain.levels import LEVEL
 from nc.domain.links import Links, drop
 
@@ -69,6 +69,10 @@ class DropUnowned:
 
 def evolve_elected(event: LeaderElected, *, awaits_start: bool) -> Leader:
     return Leader(event.session, event.epoch, event.address, event.level, awaits_start)
+
+
+def evolve_started(leader: Leader, event: ReplicaStarted) -> Leader:
+    return leader._replace(awaits_start=leader.awaits_start and leader.session != event.session)
 
 
 def decide_election(leader: Leader, sessions: "Sessions", command: StandForElection) -> list[Event]:

@@ -50,9 +50,13 @@ def is_prefix(text: str) -> bool:
     return not text or bool(_PREFIX.fullmatch(text))
 
 
+def is_administrator_name(text: str) -> bool:
+    return bool(_ADMINISTRATOR.fullmatch(text)) and not _SECRET.fullmatch(text)
+
+
 def require_administrator_name(name: str) -> None:
     """Raises AdministratorNameInvalid: no administrator may be called this."""
-    if not _ADMINISTRATOR.fullmatch(name) or _SECRET.fullmatch(name):
+    if not is_administrator_name(name):
         raise AdministratorNameInvalid
 
 

@@ -13,7 +13,7 @@ from eventlog.api import Record, Snapshot
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_of
 from nc.domain.codec.snapshot import decode
-from nc.domain.evolve import Fold
+from nc.domain.evolve import Fold, recorded_ms
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
 
@@ -107,7 +107,7 @@ class _Verification:
             for event in entry.events:
                 self._invariants.follow(event)
             if is_folded:
-                self._fold.add_entry(entry)
+                self._fold.add(entry.events, recorded_ms(entry))
         return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:

@@ -75,9 +75,7 @@ class LinkRequests:
             if self._owner.leads():
                 refusal.headers[wire.LEADER_HEADER] = wire.IS_LEADER
             if isinstance(refusal, NodeWaits):
-                held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
-                waits = WaitingNode(refusal.certificate, held, refusal.key_sha256)
-                self._waiting.note(refusal.node_id, waits)
+                self._waiting.note(refusal.node_id, self._waits(connection, request, refusal))
             self._report(connection.peer, refusal)
             raise
 
@@ -124,6 +122,19 @@ class LinkRequests:
             since_ns=self._clock.now_ns(),
             ends_at_ms=admitted.ends_at_ms,
             close_timeout_s=self._limits.close_timeout_s,
+        )
+
+    def _waits(
+        self, connection: AcceptedConnection, request: WSUpgradeRequest, refusal: NodeWaits
+    ) -> WaitingNode:
+        facts = Facts(*read_machine(request.headers), _host(connection.peer)).cleaned()
+        return WaitingNode(
+            refusal.certificate,
+            wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER)),
+            refusal.key_sha256,
+            facts.hostname,
+            facts.peer_address,
+            now_ms(self._clock),
         )
 
     def _report(self, peer: str, refusal: LinkRefused) -> None:

@@ -69,7 +69,7 @@ class _Wanted(NamedTuple):
 
     own: str
     session: str
-    peer: Peer
+    peer: wire.Address  # of its link port
 
 
 class Mesh:
@@ -93,7 +93,7 @@ class Mesh:
         switch: Switch,
         state: Callable[[], State],
         turns: Turns,
-        moved: Callable[[tuple[Peer, ...]], None],
+        moved: Callable[[tuple[wire.Address, ...]], None],
     ) -> None:
         self._parts = parts
         self._switch = switch
@@ -107,6 +107,7 @@ class Mesh:
         self._is_cut_off = False
         self._known: dict[str, Peer] = {}  # where each was when it was last named
         self._wanted: dict[_Wanted, asyncio.Task[None]] = {}
+        self._crash: BaseException | None = None  # a bug in a connection's task
         self._changed = asyncio.Event()
         parts.peers.observe(self._changed.set)
 
@@ -121,10 +122,11 @@ class Mesh:
         """Keep the connections, until cancelled; then close them."""
         try:
             await self.nodes.look_at_all()
-            while True:
+            while self._crash is None:
                 self._changed.clear()
                 self._reconcile()
                 await self._changed.wait()
+            raise self._crash
         finally:
             ended = [*self._wanted.values()]
             for task in ended:
@@ -148,7 +150,7 @@ class Mesh:
             if session != own and session in sessions
         }
         wanted = [  # in an order that a simulation can repeat
-            _Wanted(own, session, peer)
+            _Wanted(own, session, peer.link)
             for session, peer in self._known.items()
             if session in self.nodes.ports
         ]
@@ -158,10 +160,17 @@ class Mesh:
             if new not in self._wanted:
                 work = self._keep(new, self.nodes.ports[new.session])
                 self._wanted[new] = asyncio.create_task(work)
+                self._wanted[new].add_done_callback(self._look_at_end)
         for link in [*self.accepted]:
             if link.port.session not in sessions:
                 link.end("this session has ended")
-        self._moved(tuple(sorted(self._known.values())))
+        self._moved(tuple(sorted(peer.link for peer in self._known.values())))
+
+    def _look_at_end(self, task: "asyncio.Task[None]") -> None:
+        """End `run` with the error of a connection's task that died of one."""
+        if not task.cancelled():
+            self._crash = task.exception()
+            self._changed.set()
 
     async def _keep(self, wanted: _Wanted, port: PeerPort) -> None:
         parts, failures = self._parts, 0
@@ -220,7 +229,7 @@ class Mesh:
     def address_of(self, session: str) -> str:
         """Where a peer's link port is; "" if it is not known now."""
         peer = self._known.get(session)
-        return "" if peer is None else host_port(*peer)
+        return "" if peer is None else host_port(*peer.link)
 
     def admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> PeerLink:
         """The end of a connection that another server opens.

@@ -52,6 +52,8 @@ class Pace:
 class Sampler:
     """Which log lines of a key are written; the next one tells how many were left out before it.
 
+    Of the keys whose lines were left out the last 1024 are remembered.
+
     Args: see `Pace`.
     """
 
@@ -62,8 +64,9 @@ class Sampler:
     def fields(self, key: str) -> dict[str, int] | None:
         """What to add to the line; None: leave it out."""
         if self._pace.wait_s(key):
-            if key in self._left_out or len(self._left_out) < _FEW_KEYS:
-                self._left_out[key] = self._left_out.get(key, 0) + 1
+            self._left_out[key] = self._left_out.pop(key, 0) + 1  # behind those of before
+            if len(self._left_out) > _FEW_KEYS:
+                del self._left_out[next(iter(self._left_out))]
             return None
         left_out = self._left_out.pop(key, 0)
         return {"left_out": left_out} if left_out else {}

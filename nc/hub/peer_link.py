@@ -15,7 +15,6 @@ from nc.hub.turns import MUCH_WORK
 from nc.net import wire
 from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import Frame
-from nc.replica.peers import Peer
 from nc.text import host_port
 
 PING_INTERVAL_S: Final = 2.0
@@ -149,7 +148,7 @@ class PeerLink(WSListener):
 
 
 async def open_peer_link(
-    peer: Peer, tls: ssl.SSLContext | None, make: Callable[[], PeerLink]
+    peer: wire.Address, tls: ssl.SSLContext | None, make: Callable[[], PeerLink]
 ) -> PeerLink:
     """Connect to another server's link port.
 

@@ -45,8 +45,8 @@ class PeerNodes:
         self._servers: frozenset[int] = frozenset()
 
     def totals(self) -> Counter[str]:
-        """Packets and bytes exchanged with all peers since the start."""
-        return sum(map(_counters, self.ports.values()), Counter(self._past))
+        """Packets and bytes exchanged with all peers since the start; in any thread."""
+        return sum(map(_counters, [*self.ports.values()]), Counter(self._past))
 
     def follow(self, events: Iterable[Event]) -> None:
         """Look at what these events, which are part of the state, may have changed."""

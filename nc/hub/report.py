@@ -33,10 +33,6 @@ def report_of(hub: Hub) -> dict[str, Any]:
     }
 
 
-def _peers(mesh: Mesh) -> list[dict[str, Any]]:
-    return [_peer(mesh, port) for port in mesh.nodes.ports.values()]
-
-
 def _peer(mesh: Mesh, port: PeerPort) -> dict[str, Any]:
     return {
         "session": port.session,

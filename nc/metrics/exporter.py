@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from socketserver import ThreadingMixIn
 from typing import Any, Final
@@ -33,6 +34,9 @@ _PATIENCE_S: Final = 10.0
 # How soon the server's thread sees that it is to end.
 _POLL_S: Final = 0.1
 
+# With no file descriptor left, how long until the next try: the connection still waits for it.
+_OUT_OF_FILES_PAUSE_S: Final = 0.1
+
 
 class _Handler(WSGIRequestHandler):
     timeout = _PATIENCE_S
@@ -55,11 +59,22 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_OUT_OF_FILES_PAUSE_S)
+            raise
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self._places.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._places.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:

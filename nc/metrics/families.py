@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from nc.domain.events import pb
+from nc.domain.invitations import lost_replicas
 from nc.hub.hub import Hub
 from nc.hub.ports import Drop
 from nc.hub.refusals import Refusal
@@ -99,7 +100,7 @@ class Families:
         yield gauge(
             "nc_log_writable",
             "1: changes can be made durable; 0: the log cannot be written now.",
-            int(replica.is_writable),
+            int(replica.takes_changes),
         )
         yield histogram(
             "nc_append_duration_seconds",
@@ -218,6 +219,7 @@ def peers(hub: Hub) -> Iterator[Metric]:
 
 def replica_role(role: Role | None) -> Iterator[Metric]:
     """A server that has no others leads."""
+    state = None if role is None else role.replica.state
     yield gauge(
         "nc_replica_leads",
         "1: this server decides all changes; 0: another one does, or nobody.",
@@ -232,6 +234,11 @@ def replica_role(role: Role | None) -> Iterator[Metric]:
         "nc_replica_lag_events",
         "Events that this server lacks of those that it knows were acknowledged.",
         0 if role is None else role.lag_events,
+    )
+    yield gauge(
+        "nc_replicas_lost",
+        "Servers of the cluster that ended without a stop, and have not begun again.",
+        0 if state is None else len(lost_replicas(state.membership, state.sessions)),
     )
 
 

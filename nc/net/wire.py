@@ -145,7 +145,7 @@ class CloseCode(IntEnum):
     """Why a link is closed (RFC 6455, 7.4.1)."""
 
     NORMAL = 1000
-    GOING_AWAY = 1001  # the server stops
+    GOING_AWAY = 1001  # the server stops, or has to give the link up
     PROTOCOL_ERROR = 1002
     POLICY = 1008  # connecting again without a change would fail again
     TOO_BIG = 1009
@@ -159,6 +159,8 @@ class Close(NamedTuple):
 
 
 STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
+SERVER_LOST: Final = Close(CloseCode.GOING_AWAY, "the others took this server for lost")
+SERVER_STARTED: Final = Close(CloseCode.GOING_AWAY, "the log has another start of this server")
 REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address from now on")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")

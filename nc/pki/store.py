@@ -51,12 +51,12 @@ class Made:
     """A file that was written: its name, and why ("made: ..." or "renewed: ...").
 
     Attributes:
-        is_renewal: it is a certificate for the key that the one before was for.
+        renewed: the serial of a certificate for the key that the one before was for; else 0.
     """
 
     name: str
     reason: str
-    is_renewal: bool = False
+    renewed: int = 0
 
     def __str__(self) -> str:
         return f"{self.name} {self.reason}"
@@ -139,7 +139,8 @@ class Store:
     ) -> None:
         """Replace a certificate file; raises FolderUnusable."""
         self._write(path, certificate_pem(certificate), CERTIFICATE_MODE, reason)
-        self.made[-1] = replace(self.made[-1], is_renewal=is_renewal)
+        if is_renewal:
+            self.made[-1] = replace(self.made[-1], renewed=certificate.serial_number)
 
     def key_warnings(self) -> list[str]:
         """A warning for each key that other users can read."""

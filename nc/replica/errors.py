@@ -36,11 +36,17 @@ class WriteRefused(OperatorError):
 
     Attributes:
         event: the name of its log line.
+        waits_for: what changes wait for, for whoever looks at the server.
     """
 
     event = log_events.LOG_LACKING
+    waits_for = ""
 
     def __init__(self, what: str) -> None:
+        self.waits_for = (
+            f"the event log cannot be written now ({what}), so changes are refused; remove the "
+            "cause, and the server goes on by itself"
+        )
         super().__init__(
             f"the server cannot write now ({what}), and nothing was changed; it tries again by "
             "itself: try again in a moment, or once its operator has removed the cause"
@@ -51,6 +57,10 @@ class DiskFull(WriteRefused):
     """The disk has no room for another event."""
 
     event = log_events.LOG_FULL
+    waits_for = (
+        "the event log's disk is full, so changes are refused; free some space, and the server "
+        "goes on by itself"
+    )
 
     def __init__(self) -> None:
         OperatorError.__init__(
@@ -64,6 +74,10 @@ class NoMajority(WriteRefused):
     """Too few of the servers that keep the log answer; this command was not tried."""
 
     event = log_events.LOG_BUSY
+    waits_for = (
+        "changes wait for a majority: too few of the servers of NATS that keep the event log "
+        "answer; bring them back, and the server goes on by itself"
+    )
 
     def __init__(self) -> None:
         OperatorError.__init__(
@@ -119,6 +133,17 @@ class LeaderLost(OutcomeOpen):
             self,
             "the server that leads was lost before it answered, and whether this was done is not "
             "known; see whether it was before you do it again",
+        )
+
+
+class LeaderFailed(OutcomeOpen):
+    """The replica that leads has a bug, which its own log has."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads failed at this, and whether it was done is not known; the "
+            "operator finds why in that server's log",
         )
 
 

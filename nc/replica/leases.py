@@ -56,6 +56,7 @@ class Granted(NamedTuple):
     epoch: int
     granted_ns: int  # by the follower's clock; 0: it may not answer
     acknowledged_seq: int
+    waits_for: str = ""  # as `Replica.waits_for` of the leader
 
 
 class FollowerLease:

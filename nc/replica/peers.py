@@ -6,10 +6,20 @@ from typing import NamedTuple
 
 
 class Peer(NamedTuple):
-    """Where another replica's link port is."""
+    """Where another replica is.
+
+    Attributes:
+        port: its link port.
+        bootstrap_port: where machines join; 0: not known, of an older version.
+    """
 
     host: str
     port: int
+    bootstrap_port: int = 0
+
+    @property
+    def link(self) -> tuple[str, int]:
+        return self.host, self.port
 
 
 class Peers:

@@ -127,6 +127,16 @@ class Replica:
         """Whether a command can be made durable now."""
         return self.failure is None and not self.lacking.is_set()
 
+    @property
+    def waits_for(self) -> str:
+        """What changes wait for, a sentence; "": for nothing that is known."""
+        return self.refusal().waits_for if self.lacking.is_set() else ""
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether a change would be made now, as far as is known; by whichever replica."""
+        return self.failure is None and not self.waits_for
+
     async def submit(
         self, command: Command, origin: Origin, *, internal: bool = False
     ) -> list[Event]:

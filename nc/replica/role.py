@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from eventlog.errors import LogError
+from eventlog.errors import LogBusy, LogError, LogLacking
 from nc.clock import Clock
 from nc.domain.errors import ElectionLost
 from nc.domain.events import Event
 from nc.domain.leadership import Leader, StandForElection
 from nc.replica.batch import Origin
-from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused
+from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused, refusal_for
 from nc.replica.leadership import Candidate, Silences
 from nc.replica.leases import NS, QUIET_S, FollowerLease, Granted, LeaderLeases
 from nc.replica.shared import SharedReplica
@@ -64,19 +64,17 @@ class Role:
         self.lease = FollowerLease()
         self.leases: LeaderLeases | None = None
         self.silences = Silences()
-        self.stands = False
+        self.stands = self._is_over = False
         self.touch = Touch(clock.monotonic_ns)
         self.changed: Callable[[], None] = lambda: None
         self._candidate = self._new_candidate()
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
         self._answerable = Waiters()
         self.events = Waiters()
-        self._leader = Leader()
-        self._records_seen = 0
+        self._leader, self._records_seen = Leader(), 0
         self._confirming: asyncio.Task[None] | None = None
         self._before = (Leader(), replica.state.sessions, 0)  # when it last stood
         self._heard: set[str] = set()
-        self._is_over = False
         replica.acknowledge = self._acknowledge
         replica.elected = self._elected
         replica.observe(self.follow)
@@ -151,6 +149,7 @@ class Role:
         if state.leader != self._leader:
             self._leader = state.leader
             self.lease.end(state.leader.epoch)
+            self.replica.leader_lacks = ""
             self.changed()
         if self.leases is not None:
             self._look_as_leader(self.leases, now_ns)
@@ -167,6 +166,8 @@ class Role:
         is_due = left_ns < _RENEW_S * NS or now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
         if is_due and self._confirming is None and self.replica.is_writable:
             self._confirming = asyncio.create_task(self._show_leadership(), name="show_leadership")
+        elif not is_due:
+            self.replica.leader_lacks = ""  # something was appended
 
     # While it follows.
 
@@ -181,6 +182,7 @@ class Role:
         if granted.epoch < self.leader.epoch or self.stands or self.replica.leads:
             return
         self._candidate.heard(self._now_ns())
+        self.replica.leader_lacks = granted.waits_for
         if granted.granted_ns:
             self.lease.grant(granted.epoch, granted.granted_ns, granted.acknowledged_seq)
         self._update()
@@ -194,8 +196,8 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        begun = own in state.sessions
-        command = StandForElection(own, state.leader.epoch + 1, address, has_begun=begun)
+        begun, epoch = own in state.sessions, state.leader.epoch + 1
+        command = StandForElection(own, epoch, address, has_begun=begun)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
@@ -232,7 +234,8 @@ class Role:
         if leases is None or not self.replica.leads or self._is_over:
             return Granted(0, 0, 0)
         granted_ns = leases.grant(session, sessions, self._now_ns())
-        return Granted(self.leader.epoch, granted_ns or 0, leases.shown_seq)
+        epoch, waits_for = self.leader.epoch, self.replica.waits_for
+        return Granted(epoch, granted_ns or 0, leases.shown_seq, waits_for)
 
     def lost(self) -> list[str]:
         """Look for silent followers, once; returns the sessions of those that are lost."""
@@ -272,7 +275,9 @@ class Role:
         began_ns, leases = self._now_ns(), self.leases
         try:
             last_seq = await self._confirm()
-        except LogError:  # the replica reports it when it appends
+        except LogError as error:  # the replica reports it when it appends
+            if isinstance(error, LogBusy | LogLacking):
+                self.replica.leader_lacks = refusal_for(error)().waits_for
             await asyncio.sleep(_CONFIRM_AGAIN_S)
         else:
             is_known = self.replica.state.seq >= last_seq  # with whoever was elected

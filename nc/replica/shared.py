@@ -40,6 +40,8 @@ class SharedReplica(Replica):
         acknowledge: set by who knows the followers.
         forward: set by who reaches the leader; it raises NotLeading if this replica leads by then.
         forwarded: what is passed on.
+        leader_lacks: what the one that leads has found without a command of this replica's: what
+            changes wait for.
         elected: called when the election of this replica is durable and part of the state.
     """
 
@@ -52,11 +54,17 @@ class SharedReplica(Replica):
         self._led_epoch = 0
         self.forward: Forward = _to_nobody
         self.forwarded: tuple[type, ...] = ()
+        self.leader_lacks = ""
 
     @property
     def leads(self) -> bool:
         """Whether it was elected, and no other one since, as far as is known."""
         return self.state.leader.session == self.session
+
+    @property
+    def waits_for(self) -> str:
+        """See `Replica.waits_for`."""
+        return super().waits_for or self.leader_lacks
 
     @property
     def appended_ns(self) -> int:

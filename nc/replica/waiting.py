@@ -16,6 +16,8 @@ from nc.domain.nodes import Nodes
 
 MOST_WAITING: Final = 20_000
 
+_MINUTE_MS: Final = 60_000
+
 
 class WaitingNode(NamedTuple):
     """What is known of a node that waits.
@@ -23,11 +25,26 @@ class WaitingNode(NamedTuple):
     Attributes:
         address: that it says it holds; "" if it said none.
         key_sha256: hex, of the key that it has shown it has.
+        hostname: as its machine says; "" if it does not.
+        peer: the IP address that it asked from; "": not known.
+        asked_at_ms: when it asked last, by the clock of the server that it asked; 0: not known. The
+            leader learns of it once a minute.
     """
 
     certificate: Certificate
     address: str
     key_sha256: str = ""
+    hostname: str = ""
+    peer: str = ""
+    asked_at_ms: int = 0
+
+    def is_news_after(self, before: "WaitingNode | None") -> bool:
+        minute = self.asked_at_ms // _MINUTE_MS
+        return (
+            before is None
+            or minute != before.asked_at_ms // _MINUTE_MS
+            or self._replace(asked_at_ms=0) != before._replace(asked_at_ms=0)
+        )
 
 
 class WaitingNodes:
@@ -53,7 +70,7 @@ class WaitingNodes:
         if before is not None and not node.address:
             node = node._replace(address=before.address)
         self._nodes[node_id] = node
-        if node != before:
+        if node.is_news_after(before):
             self._news[node_id] = None
         if len(self._nodes) > self._most:
             oldest = next(iter(self._nodes))
@@ -69,6 +86,9 @@ class WaitingNodes:
     def certificate_of(self, node_id: str) -> Certificate | None:
         node = self._nodes.get(node_id)
         return None if node is None else node.certificate
+
+    def get(self, node_id: str) -> WaitingNode | None:
+        return self._nodes.get(node_id)
 
     def key_of(self, node_id: str) -> str:
         node = self._nodes.get(node_id)

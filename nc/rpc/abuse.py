@@ -54,7 +54,7 @@ class TooManyGuesses(Exception):
         wait = f"{whole_s} s" if whole_s < _LONG_S else exact_duration(whole_s)
         super().__init__(
             "too many wrong tokens have come from your address; try again in "
-            f"{wait} with a valid one (ncadm create-bootstrap-token "
+            f"{wait} with a valid one (ncadm tokens issue "
             "makes a bootstrap token)"
         )
 

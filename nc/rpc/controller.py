@@ -77,7 +77,7 @@ class Controller:
         return pb.HelloWorldResponse(thanks_text=greeting).SerializeToString()
 
     def health_check(self, _request: pb.HealthCheckRequest, _call: Call) -> bytes:
-        code = OK if self._replica.is_writable else SERVER_FAULT
+        code = OK if self._replica.takes_changes else SERVER_FAULT
         return pb.HealthCheckResponse(code=code).SerializeToString()
 
     async def get_bootstrap_token(

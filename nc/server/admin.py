@@ -22,7 +22,7 @@ from nc.rpc.admin.tokens import BootstrapTokensService
 from nc.rpc.admin.turns import Turns
 from nc.rpc.api import Endpoints
 from nc.server.parts import Parts
-from nc.server.standing import standing_of
+from nc.server.standing import join_addresses, standing_of
 from nc.server.status import Status
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def admin_services(
     )
     return AdminServices(
         nodes=NodesService(context, waiting),
-        tokens=BootstrapTokensService(context, parts.authorities, endpoints),
+        tokens=BootstrapTokensService(
+            context, parts.authorities, endpoints, partial(join_addresses, server)
+        ),
         administrators=AdministratorsService(context, parts.authorities),
         replicas=ReplicasService(
             context, parts.authorities, endpoints, parts.name, parts.inviting, standing

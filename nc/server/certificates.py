@@ -70,6 +70,7 @@ class Certificates:
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []
         self.warnings: list[str] = []
+        self._renewed: set[int] = set()  # serials; until they are recorded, and after
         self.grpc, self.network = self._open(may_found=may_found)
         self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
@@ -78,6 +79,7 @@ class Certificates:
         self.internal = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
         self._shown = self._read_shown()
+        self._is_in_use = True  # what was made
 
     @property
     def admin_fingerprint(self) -> str:
@@ -93,8 +95,8 @@ class Certificates:
             serial=f"{peer.serial:x}",
             not_after_ms=peer.not_after_ms,
         )
-        renewed = any(made.name == path.name and made.is_renewal for made in self.grpc.made)
-        return InstallAdministrator(peer.common_name, certificate, is_renewal=renewed)
+        is_renewal = peer.serial in self._renewed
+        return InstallAdministrator(peer.common_name, certificate, is_renewal=is_renewal)
 
     def installed_serial(self) -> str:
         """The serial of that certificate as it is on disk; "" if it cannot be read."""
@@ -116,15 +118,17 @@ class Certificates:
 
         Raises:
             PkiError: a folder cannot be used any more; the old certificates stay.
+            OSError: a file cannot be read now; the next call goes on from here.
         """
-        self.made.clear()
+        if self._is_in_use:
+            self.made.clear()
         self.warnings.clear()
         for pki in (self.grpc, self.network):
             _check_unchanged(pki)
+        self._is_in_use = False
         self.grpc, self.network = self._open(may_found=False)
         shown = self._read_shown()
         if self.made or shown != self._shown:
-            self._shown = shown
             client_ca = self.grpc.authority.certificate_pem
             self.control.replace(*self._server_files(), client_ca_pem=client_ca)
             self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
@@ -132,6 +136,8 @@ class Certificates:
             self.authorities.grpc = self.grpc.authority
             self.authorities.network = self.network.authority
             self.link = self._link_context()
+            self._shown = shown
+        self._is_in_use = True
 
     def report(self, log: FilteringBoundLogger) -> None:
         """Log what was made, and each warning."""
@@ -160,6 +166,7 @@ class Certificates:
                 may_found=may_found,
             )
             self.made += ((path / made.name, made.reason) for made in pki.made)
+            self._renewed |= {made.renewed for made in pki.made if made.renewed}
             self.warnings += pki.warnings
             opened.append(pki)
         grpc, network = opened

@@ -33,17 +33,21 @@ class Losses:
         replica = self._role.replica
         before, self._sessions = self._sessions, replica.state.sessions
         self._has_begun = self._has_begun or replica.leads or replica.session in before
+        names = before  # and those that begin and end within these events
         for event in events:
             kind = event.WhichOneof("kind")
             if kind not in SESSION_EVENTS:
                 continue
             self.may_have_unowned = True
-            if kind == "replica_lost" and self._has_begun:
+            if kind == "replica_started":
+                started = event.replica_started
+                names = names.insert(started.session, started.replica_id)
+            elif kind == "replica_lost" and self._has_begun:
                 session = event.replica_lost.session
                 is_own = session == replica.session
                 self._log.warning(
                     log_events.REPLICA_LOST,
-                    replica=before.get(session, ""),
+                    replica=names.get(session, ""),
                     session=session,
                     is_own=is_own,
                 )

@@ -16,8 +16,10 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError, IdTaken
 from nc.domain.events import Event, pb
 from nc.domain.leadership import DropUnowned, LoseReplica
+from nc.domain.names import is_administrator_name
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
+from nc.pki.certificates import ADMIN_COMMON_NAME
 from nc.replica.batch import Origin
 from nc.replica.errors import NotCurrent, Stopping, Unwritable
 from nc.replica.peers import Peer, Peers
@@ -193,13 +195,15 @@ class Membership:
         known = self._replica.state.administrators.by_serial
         if installed.certificate.serial not in known:
             role = pb.ADMINISTRATOR_ROLE_ADMIN
-            command = AddAdministrator(installed.name, role, installed.certificate)
+            # it was not issued here, and may have any name
+            name = installed.name if is_administrator_name(installed.name) else ADMIN_COMMON_NAME
+            command = AddAdministrator(name, role, installed.certificate)
             with contextlib.suppress(IdTaken):  # a try whose outcome was open has recorded it
                 await self._wiring.own_changes.submit(command, method)
 
     def _own(self) -> Peer:
         endpoints = self._wiring.endpoints()
-        return Peer(endpoints.advertised, endpoints.link_port)
+        return Peer(endpoints.advertised, endpoints.link_port, endpoints.bootstrap_port)
 
     async def _begin(self, start: StartReplica) -> None:
         while True:

@@ -10,7 +10,6 @@ filled to its end is refused without the invitation.
 
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -125,13 +124,21 @@ def _attempt(folder: DataFolder, code: str, secrets: Secrets) -> str:
     """The attempt that was kept for this invitation; else a new one, which is kept.
 
     Raises:
-        DataFolderError: it cannot be kept.
+        DataFolderError: it cannot be kept; or the one that was cannot be read, and no other redeems
+            the invitation.
     """
     path, digest = folder.invitation_attempt, sha256(code.encode()).hexdigest()
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    try:
         kept = read_json_object(path)
         if kept["invitation"] == digest and is_id(kept["attempt"]):
             return str(kept["attempt"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass  # there is none, or not for this invitation
+    except OSError as error:
+        raise DataFolderError(
+            f"{path} cannot be read: {error.strerror}; see to that, and start with the same "
+            "invitation again"
+        ) from error
     attempt = secrets.random_bytes(_ATTEMPT_BYTES).hex()
     text = json.dumps({"invitation": digest, "attempt": attempt})
     _replace(path, text.encode(), _SECRET_MODE)

@@ -23,6 +23,14 @@ def standing_of(server: "Server", session: str) -> Standing:
     return Standing("" if peer is None else peer.host, lag)
 
 
+def join_addresses(server: "Server") -> list[tuple[str, int]]:
+    """Host and bootstrap port of each other live server, as far as is known."""
+    if server.membership is None:
+        return []
+    found = server.membership.peers.peers().values()
+    return sorted((each.host, each.bootstrap_port) for each in found if each.bootstrap_port)
+
+
 class OwnSessions:
     """Those that one server's process has asked the log for: each is another one's successor.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from nc.clock import Clock, now_ms
+from nc.domain.invitations import LostReplica, lost_replicas
 from nc.replica.replica import Replica
 from nc.rpc.admin.server import CertificateFacts, LogFacts, ServerFacts
 from nc.server.parts import Parts
@@ -52,6 +53,7 @@ class Status:
         if folder is not None:
             size_bytes, free_bytes = await parts.run_blocking(lambda: _sizes(folder))
         certificates = await parts.run_blocking(parts.certificate_facts)
+        lost = self._lost()
         return ServerFacts(
             self._version,
             parts.name,
@@ -65,10 +67,25 @@ class Status:
                 free_bytes,
                 replica.snapshots.written_seq,
                 parts.stream,
+                replica.waits_for,
             ),
             certificates,
-            [*self._of_log(), *of_certificates(certificates, parts.clock), *self._of_jobs()],
+            [
+                *self._of_log(),
+                *map(_of_lost, lost),
+                *of_certificates(certificates, parts.clock),
+                *self._of_jobs(),
+            ],
+            lost,
+            parts.advertised,
         )
+
+    def _lost(self) -> Sequence[LostReplica]:
+        """The other servers that are lost; none if it is one that has its log to itself."""
+        if self._parts.cluster is None:
+            return ()
+        state = self._replica.state
+        return lost_replicas(state.membership, state.sessions)
 
     def _of_log(self) -> Iterator[str]:
         replica = self._replica
@@ -79,8 +96,8 @@ class Status:
             )
         elif problem := self._parts.log_problem():
             yield problem
-        elif replica.lacking.is_set():
-            yield str(replica.refusal())
+        elif waits_for := replica.waits_for:
+            yield waits_for
         if replica.snapshots.failure is not None:
             yield (
                 f"the last snapshot could not be written ({replica.snapshots.failure}); nothing is "
@@ -90,6 +107,15 @@ class Status:
     def _of_jobs(self) -> Iterator[str]:
         for name, problem in self._failing.items():
             yield f"{name} failed and is tried again: {problem}"
+
+
+def _of_lost(lost: LostReplica) -> str:
+    since = f" since {moment(lost.since_ms)}" if lost.since_ms else ""
+    return (
+        f"the server {lost.id} is lost{since}: it ended without a stop, or the others hear it no "
+        "more; start it or mend its network, or, if it is gone for good, ncadm replicas remove "
+        f"{lost.id}"
+    )
 
 
 def of_certificates(certificates: Sequence[CertificateFacts], clock: Clock) -> Iterator[str]:

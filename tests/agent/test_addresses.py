@@ -1,8 +1,10 @@
 """Where a node's server may be: what is kept, and which address is tried first."""
 
+import errno
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,26 @@ def test_the_address_that_worked_comes_first_and_the_origin_last(tmp_path: Path)
     assert KnownAddresses(path, ORIGIN).all == expected
     known.linked(("10.0.0.2", 6441), [("10.0.0.2", 6441)])
     assert KnownAddresses(path, ORIGIN).all == (("10.0.0.2", 6441), ORIGIN)
+
+
+def test_what_cannot_be_read_for_a_moment_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file keeps where else the server may be, and the token that this node joined with."""
+
+    def unreadable(path: Path) -> NoReturn:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    path, other = tmp_path / "addresses.json", ("203.0.113.5", 6441)
+    KnownAddresses(path, ORIGIN).joined("digest", [ORIGIN, other])
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", unreadable)
+        known = KnownAddresses(path, ORIGIN)
+    known.linked(ORIGIN, [])
+    again = KnownAddresses(path, ORIGIN)
+    assert (again.all, again.token_digest) == ((ORIGIN, other), "digest")
+    known.joined("newer", [other])
+    assert KnownAddresses(path, ORIGIN).all == (other, ORIGIN)
 
 
 def test_what_is_told_without_a_link_leaves_the_first_and_the_configured(tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ CLOSES = [
     (wire.SUPERSEDED, RetryLater),
     (wire.CERTIFICATE_ENDED, RetryLater),
     (wire.STOPPING, LinkEnded),
+    (wire.SERVER_LOST, LinkEnded),
+    (wire.SERVER_STARTED, LinkEnded),
     (wire.NEWER_FAILED, LinkEnded),
     (wire.SILENT, LinkEnded),
     (wire.Close(wire.CloseCode.POLICY, "who knows"), LinkEnded),

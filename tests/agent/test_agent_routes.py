@@ -1,22 +1,26 @@
 """Routes that an agent is making while it is stopped."""
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from nc.agent.agent import Agent
+from nc.agent.agent import REAL_KERNEL, Agent
 from nc.agent.device import Device, DeviceSettings, Kernel
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
+from nc.agent.traffic import Traffic
 from nc.clock import SystemClock
 from nc.net.redirect import Redirect, Server
 from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import Frame
 from tests.support.plain_text_agent import PATIENCE_S, TOKEN, NoLuck, plain_text_server
+from tests.support.whole_server import Lines
 
 
 class SlowRedirect(Redirect):
@@ -85,3 +89,22 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
         await asyncio.wait([task])
     await asyncio.get_running_loop().shutdown_default_executor()
     assert redirect.routes == []
+
+
+class StubbornRedirect(Redirect):
+    """A kernel that lacks something while the routes are to be taken back."""
+
+    def end(self) -> None:
+        """As without a file descriptor."""
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+async def test_routes_that_cannot_be_taken_back_now_end_no_agent(tmp_path: Path) -> None:
+    """The link has ended, and another one is tried: that takes them back, or says why not."""
+    lines = Lines()
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
+    redirect = StubbornRedirect(tmp_path / "redirect.json")
+    traffic = Traffic(AgentSettings(), redirect, log, REAL_KERNEL)
+    await traffic.end()
+    (line,) = lines.named("agent.routes_left")
+    assert "Too many open files" in line["message"]

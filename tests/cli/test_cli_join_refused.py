@@ -103,7 +103,7 @@ def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         ),
         (
             ("0123456789abcdef@127.0.0.1:1",),
-            "give --ca-cert-hash, as ncadm create-bootstrap-token prints it",
+            "give --ca-cert-hash, as ncadm tokens issue prints it",
         ),
         (("0123456789abcdef@127.0.0.1:1",), "or say --insecure-bootstrap"),
         (

@@ -47,6 +47,27 @@ def test_files_are_bounded_in_size_and_number(tmp_path: Path) -> None:
     assert len(lines) >= 12
 
 
+def test_older_files_stay_while_no_newer_one_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without a descriptor: lines go to the file that was moved, which is not moved again."""
+
+    def lacking(_file: LogFile) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    file = LogFile(tmp_path, max_bytes=40, kept=3)
+    for number in range(9):
+        file.write(f"line {number:04d}\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(LogFile, "_open", lacking)
+        for number in range(9, 18):
+            file.write(f"line {number:04d}\n")
+    file.write("line 0018\n")
+    names = (*(f"{FILE_NAME}.{number}" for number in (3, 2, 1)), FILE_NAME)
+    text = "".join((tmp_path / name).read_text() for name in names)
+    assert text.splitlines() == [f"line {number:04d}" for number in range(19)]
+
+
 def test_while_it_cannot_be_reopened_the_old_file_is_used(tmp_path: Path) -> None:
     """A folder that was moved away loses no line, and stops nothing."""
     folder = tmp_path / "log"

@@ -90,4 +90,5 @@ def test_the_status_says_what_is_degraded(ncadm: Run, told: Json) -> None:
     assert status["log"]["writable"]
     assert {each["authority"] for each in status["certificates"]} == {"grpc", "network"}
     assert "degraded" in ncadm("status").stdout
+    assert status["advertised_names"] == [status["advertised"]]
     assert told("links")["links"] == []

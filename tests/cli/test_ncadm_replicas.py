@@ -18,7 +18,7 @@ from nc.cli.newcomer import ReplicaInvitation
 from nc.cli.options import Format
 from nc.cli.pasted import read_replica_line, read_token
 from nc.cli.replica_invitation import replica_invitation
-from nc.client.types import Replica, ReplicaState
+from nc.client.replicas import Replica, ReplicaState
 from nc.errors import USAGE, ConfigError
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.programs import Run, run_program

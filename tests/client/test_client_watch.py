@@ -22,8 +22,12 @@ from nc.client import (
     Unauthenticated,
     Unavailable,
 )
+from nc.client.calls import Calls
+from nc.client.channel import Channel
 from nc.client.types import IssuedToken
+from nc.pb.admin.v1.events_pb2 import WatchEventsResponse
 from tests.support.server_process import LOOPBACK, ServerProcess
+from tests.support.whole_server import PATIENCE_S
 
 
 class Relay:
@@ -154,6 +158,39 @@ def test_a_closed_client_says_so(server: ServerProcess) -> None:
         client.nodes.count()
     with pytest.raises(RuntimeError, match="the client is closed"):
         list(events)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_closing_a_client_ends_what_other_threads_wait_for(
+    monkeypatch: pytest.MonkeyPatch, *, is_lost: bool
+) -> None:
+    """Whether a watch waits for events or for a server that is gone, its thread is told."""
+    waits, told = threading.Event(), []
+
+    async def wait_for_ever(*_: object) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    async def stream(*_: object, **__: object) -> AsyncIterator[WatchEventsResponse]:
+        yield WatchEventsResponse(next_seq=3)
+        if is_lost:
+            raise Unavailable("Watch", "here", "gone")
+        await wait_for_ever()
+
+    def read_on(client: Client) -> None:
+        with pytest.raises(RuntimeError) as closed:
+            next(client.events.watch(from_seq=1))
+        told.append(str(closed.value))
+
+    monkeypatch.setattr(Channel, "stream", stream)
+    monkeypatch.setattr(Calls, "pause", wait_for_ever)
+    client = Client(Context(LOOPBACK, 1, plaintext=True)).open()
+    reader = threading.Thread(target=read_on, args=(client,), daemon=True)
+    reader.start()
+    assert waits.wait(PATIENCE_S)
+    client.close()
+    reader.join(PATIENCE_S)
+    assert told == ["the client is closed"]
 
 
 def test_a_watch_of_nobody_is_an_error_at_once() -> None:

@@ -40,10 +40,11 @@ async def called(port: int, tls: ClientTls | None) -> str:
     return str(failed.value)
 
 
-async def linked(port: int, tls: ssl.SSLContext | None) -> str:
+async def linked(port: int, tls: ssl.SSLContext | None, problem: str = "") -> str:
     """What is said of a link that never comes about."""
+    target = Target(LOOPBACK, port, "0123456789abcdef", tls, certificate_problem=problem)
     with pytest.raises(LinkEnded) as failed:
-        await connect(Target(LOOPBACK, port, "0123456789abcdef", tls))
+        await connect(target)
     return str(failed.value)
 
 
@@ -90,6 +91,9 @@ async def test_who_cannot_be_reached_is_said_in_plain_words(tmp_path: Path) -> N
             "does it want TLS": [await called(control, None)],
             "does the server want TLS?": [await linked(link, None)],
             "does the server speak TLS?": [await linked(plain.endpoints.link_port, context)],
+            "the handshake was cut short: it has ended": [
+                await linked(plain.endpoints.link_port, context, "it has ended")
+            ],
             "is not from the CA that is trusted here": [await called(control, theirs)],
             "does it accept this certificate?": [await called(control, shown(tls))],
         }

@@ -10,14 +10,12 @@ import pytest
 
 from nc.client.areas.replicas import Replicas
 from nc.client.areas.server import Server
+from nc.client.replicas import Replica, ReplicaRole, ReplicaState
 from nc.client.reports import ServerStatus
 from nc.client.types import (
     BootstrapToken,
     IssuedToken,
     Node,
-    Replica,
-    ReplicaRole,
-    ReplicaState,
 )
 from nc.console.story import Story
 from tests.support.chromium import PATIENCE_S, Chromium, Tab

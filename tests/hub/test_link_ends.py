@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from nc.clock import now_ms
+from nc.hub.heartbeat import Heartbeat
 from tests.support.link_client import (
     CLOSE,
     HELLO,
@@ -145,3 +148,20 @@ async def test_the_server_asks_for_a_sign_of_life_and_drops_who_gives_none(
         assert (await mute.receive()).opcode == PING
         assert not alive.done()
     assert (await alive).code == 1001
+
+
+def test_a_clock_that_is_ahead_for_a_moment_ends_no_link() -> None:
+    """A certificate has ended once that has been so for a minute, or the time has really come."""
+    clock = MovableClock()
+    ended: list[Any] = []
+    link = SimpleNamespace(heard=True, idle_ticks=0, ends_at_ms=now_ms(clock) + 1_000_000)
+    hub: Any = SimpleNamespace(sessions={"link": link}, on_certificate_ended=ended.append)
+    heartbeat = Heartbeat(hub, clock, 60.0)
+    for clock.stepped_ms in (400 * 86_400_000, 0):
+        heartbeat.check("link")
+    assert ended == []
+    clock.stepped_ms = 400 * 86_400_000
+    heartbeat.check("link")
+    clock.ahead_ms = 61_000
+    heartbeat.check("link")
+    assert ended == [link]

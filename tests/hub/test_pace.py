@@ -80,3 +80,14 @@ def test_every_line_is_written_or_counted(steps: list[int]) -> None:
             pending = 0
     assert lines[:2] == [{}, {}][: len(lines)]
     assert all(a is not None or b is None or "left_out" in b for a, b in pairwise(lines))
+
+
+def test_whoever_never_came_again_hides_nobody() -> None:
+    """What was left out lately is told, however many others had lines left out before."""
+    time = Time()
+    sampler = Sampler(1, 1.0, time)
+    for number in range(2000):
+        assert (sampler.fields(f"{number}"), sampler.fields(f"{number}")) == ({}, None)
+    time.now_s += 10
+    assert sampler.fields("1999") == {"left_out": 1}
+    assert len(sampler._left_out) < 2000

@@ -1,5 +1,6 @@
 """The switch of one of several servers, against a model that says plainly where a packet goes."""
 
+from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv4Address
 
@@ -8,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.network import Network
+from nc.domain.state import State
+from nc.hub import peer_nodes
+from nc.hub.peer_nodes import PeerNodes
 from nc.hub.ports import Drop, PeerPort, SwitchPort
 from nc.hub.switch import Switch
 from nc.net.wire import PLAIN_VNET_HEADER, Frame
@@ -122,3 +126,17 @@ def test_an_offload_header_that_does_harm_ends_at_the_peers_border() -> None:
     bad = b"\x01\x01" + bytes(8) + packet(THERE[0], HERE[0], bytes(60))
     here.switch.receive(here.ports["there"], bad)
     assert here.switch.drops == {Drop.BAD_OFFLOAD: 1}
+
+
+def test_totals_are_summed_while_servers_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus asks for them in another thread."""
+    nodes = PeerNodes(Switch(NETWORK), State, lambda: "own")
+    nodes.ports = {name: PeerPort(name) for name in ("r1", "r2")}
+    count = peer_nodes._counters
+
+    def counting(port: PeerPort) -> Counter[str]:
+        nodes.ports[f"{len(nodes.ports)}"] = PeerPort("newer")
+        return count(port)
+
+    monkeypatch.setattr(peer_nodes, "_counters", counting)
+    assert nodes.totals().total() == 0

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import errno
 import re
 import socket
 import subprocess
+import threading
+import time
 import urllib.error
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,6 +170,41 @@ async def test_silent_connections_keep_nobody_out_for_long(data_dir: Path) -> No
                 with contextlib.suppress(OSError):
                     assert "nc_build_info" in await asyncio.to_thread(read, url)
                     break
+
+
+async def test_a_passing_lack_is_over_when_it_is_over(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many scrapes found no thread or no descriptor, the next one is answered.
+
+    Until then the server does not spin: it pauses after each try that fails.
+    """
+    lines, start, accept = Lines(), threading.Thread.start, socket.socket.accept
+    lacks = [*["threads"] * 2 * MAX_CONNECTIONS, "files", "files"]
+    pauses: list[float] = []
+
+    def lacking_start(thread: threading.Thread) -> None:
+        if lacks and "process_request_thread" in thread.name:
+            lacks.pop(0)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def lacking_accept(listener: socket.socket) -> Any:
+        if lacks[:1] == ["files"]:
+            lacks.pop(0)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return accept(listener)
+
+    async with running(data_dir, lines=lines, metrics_listen=ANY_PORT):
+        url = url_of(lines)
+        monkeypatch.setattr(threading.Thread, "start", lacking_start)
+        monkeypatch.setattr(socket.socket, "accept", lacking_accept)
+        monkeypatch.setattr(time, "sleep", pauses.append)
+        for _ in range(2 * MAX_CONNECTIONS):
+            with pytest.raises(OSError):  # noqa: PT011 - it is closed, as where all places are taken
+                await asyncio.to_thread(read, url)
+        assert "nc_build_info" in await asyncio.to_thread(read, url)
+    assert len(pauses) == 2
 
 
 async def test_an_address_that_is_none_of_this_machine(data_dir: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from rpds import HashTrieMap
 
-from eventlog.errors import LogRewound
+from eventlog.errors import LogBusy, LogRewound
 from nc.domain.leadership import Leader
 from nc.domain.state import State
 from nc.replica.errors import NotCurrent
@@ -36,6 +36,8 @@ def role_of(
         state=State(seq=5, leader=LEADER, sessions=SESSIONS),
         leads=session == LEADER.session,
         is_writable=True,
+        waits_for="",
+        leader_lacks="",
         appended_ns=clock.monotonic_ns(),
         observe=observers.append,
     )
@@ -183,3 +185,30 @@ async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
     role.follow([])
     assert not await role.stand("192.0.2.2:6440", "request")
     assert stood == []
+
+
+async def test_a_follower_knows_that_the_leaders_log_has_no_majority() -> None:
+    """A marker has failed, though no change was asked for; the next append is enough."""
+    clock, tried = ManualClock(), asyncio.Event()
+
+    async def fail() -> int:
+        tried.set()
+        raise LogBusy("nats://log", "no answer")
+
+    leader, at_leader = role_of("a", clock, fail)
+    follower, at_follower = role_of("b", clock)
+
+    def told() -> str:
+        leader.look()
+        at_leader.waits_for = at_leader.leader_lacks  # as `SharedReplica` has it
+        follower.granted(leader.grant("b"))
+        return str(at_follower.leader_lacks)
+
+    assert told() == ""
+    clock.ns += 31 * NS
+    leader.look()
+    await tried.wait()
+    assert "wait for a majority" in told()
+    at_leader.appended_ns = clock.ns
+    assert told() == ""
+    leader.stop()

@@ -203,6 +203,16 @@ async def test_waits_end_although_the_clock_is_put_back(monkeypatch: pytest.Monk
             assert await ending
 
 
+async def test_waits_end_although_no_other_call_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop notices that the queue's thread waits for too long, and wakes it."""
+    monkeypatch.setattr("nc.rpc.queue.server._SWEEP_S", 0.05)
+    async with serving(limits=Limits(body_s=0.1), clock=PutBack()) as running:
+        silent = connected(running)
+        with silent.socket:
+            silent.socket.sendall(headers(1, UNARY.encode()))
+            assert await asyncio.to_thread(silent.end_of, 1)
+
+
 async def test_who_calls_while_the_server_stops_is_refused_when_it_knows() -> None:
     """Refused before its connection's GOAWAY, it would call there again, and be cancelled."""
     refusal = Refusal(grpc.StatusCode.UNAVAILABLE.value[0], "the server stops")

@@ -79,7 +79,7 @@ def test_the_allowance_is_an_addresss_own_and_comes_back() -> None:
         bench.guess()
     bench.redeem("192.0.2.2")
     for _ in range(5):
-        with pytest.raises(TooManyGuesses, match=r"try again in 1 s .*create-bootstrap-token"):
+        with pytest.raises(TooManyGuesses, match=r"try again in 1 s .*ncadm tokens issue"):
             bench.abuse.require_guesses_left(ANONYMOUS, "192.0.2.1")
         bench.now_s += 1
         bench.guess()

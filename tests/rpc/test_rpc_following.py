@@ -5,12 +5,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import structlog
 
 from nc.clock import SystemClock
 from nc.domain.errors import SessionEnded
 from nc.domain.events import pb as events
 from nc.domain.links import DropLink
-from nc.hub.recorder import LinkRecorder
+from nc.domain.state import State
+from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.pki.errors import AuthorityNotYetValid
@@ -20,10 +22,15 @@ from nc.replica.replica import Replica
 from nc.replica.role import Role
 from nc.replica.touch import Touch
 from nc.replica.waiting import WaitingNodes
-from nc.rpc.replication.changes import refusal_of
+from nc.rpc.answers import answer_to
+from nc.rpc.api import Call
+from nc.rpc.callers import ANONYMOUS
+from nc.rpc.replication.changes import error_of, refusal_of
 from nc.rpc.replication.following import Following
 from nc.rpc.replication.line import LineBroken
+from nc.rpc.replication.service import ReplicationService
 from tests.support.replica_bench import ORIGIN, on_a_loop
+from tests.support.whole_server import Lines
 
 CLOSED = events.STATE_CHANGE_REASON_LINK_CLOSED
 DROP = DropLink("node", "link", CLOSED)
@@ -107,3 +114,25 @@ async def test_a_link_of_a_server_that_was_lost_has_ended_with_it() -> None:
     recorder = LinkRecorder(replica, SystemClock(), waiting, 0)
     link: Any = SimpleNamespace(node_id="node", link_id="link", is_accepted=True)
     await recorder.end(cast(Session, link), CLOSED)
+
+
+@on_a_loop
+async def test_a_bug_of_the_leaders_is_no_mistake_of_the_callers() -> None:
+    """It is logged there; its text goes nowhere, and whoever asked may ask again."""
+
+    async def broken() -> None:
+        raise KeyError("an inner matter")
+
+    lines = Lines()
+    state: Any = SimpleNamespace(current=broken, replica=SimpleNamespace(state=State()))
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
+    unused: Any = None
+    parts = (unused, unused, unused, unused, unused, unused, log, unused)
+    service = ReplicationService(cast(Role, state), *parts)
+    response = await service.forward(pb.ForwardRequest(), Call(ANONYMOUS, "forward", "id", 0))
+    error = error_of(response.refusal)
+    assert isinstance(error, OutcomeOpen)
+    assert "inner" not in str(error)
+    assert [line["request_id"] for line in lines.named("rpc.crashed")] == ["id"]
+    assert answer_to(error, "id").code == "500"
+    assert isinstance(error, LATER)

@@ -1,5 +1,6 @@
 """An upstream database is read whole, as it is, and never written."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,24 @@ def path(tmp_path: Path) -> Path:
     database = tmp_path / "db" / "litekube-nc.db"
     write_database(database, ROWS, [("c" * 16, "-1")])
     return database
+
+
+def test_processes_that_end_meanwhile_are_passed_over(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has the database open is searched for among processes that come and go."""
+
+    def listing(listed: Callable[..., Any]) -> Callable[..., Any]:
+        def of(folder: Any) -> Any:
+            if str(folder).endswith("/fd"):
+                raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), str(folder))
+            return listed(folder)
+
+        return of
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, listing(getattr(os, name)))
+    assert read_database(path, may_be_in_use=False).used_by == ""
 
 
 def test_all_rows_are_read_and_nothing_is_written(path: Path) -> None:

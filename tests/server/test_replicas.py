@@ -12,9 +12,12 @@ from typing import Any
 import grpc
 import pytest
 
+from nc.cli.pasted import read_join_line
 from nc.client.channel import Channel
+from nc.client.convert import convert
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
+from nc.client.types import IssuedToken
 from nc.data_folder import DataFolder
 from nc.domain.links import link_of
 from nc.metrics.families import replica_role
@@ -208,6 +211,8 @@ async def comes_back(here: Cluster, leader: WholeServer) -> None:
             while True:
                 answer = await at_leader.call("TakeBack", TakeBackRequest())
                 if lost.node_id in answer.waiting_ids:
+                    (waits,) = answer.waiting
+                    assert (waits.address, waits.peer_address) == ("10.1.1.77", LOOPBACK)
                     break
                 await asyncio.sleep(0.05)
         answer = await at_leader.call("TakeBack", TakeBackRequest(all_waiting=True))
@@ -255,13 +260,24 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             assert leader.replica.state.leader.session == leader.replica.session
             link = link_of(leader.replica.state.links, node_id)
             assert (link.state, link.session) == (CONNECTED, here.replica.session)
-            answers = {"nc_replica_answers": 1, "nc_replica_lag_events": 0}
+            answers = {"nc_replica_answers": 1, "nc_replica_lag_events": 0, "nc_replicas_lost": 0}
             await until(lambda: role_metrics(leader) == {"nc_replica_leads": 1, **answers})
             await until(lambda: role_metrics(here.server) == {"nc_replica_leads": 0, **answers})
             await until(lambda: list(peers_of(leader)) == [here.replica.session])
             await until(lambda: list(peers_of(here.server)) == [leader.replica.session])
             (peer,) = peers_of(leader).values()
-            assert peer == (LOOPBACK, here.server.endpoints.link_port)
+            there, ports = here.server.endpoints, leader.endpoints
+            assert peer == (LOOPBACK, there.link_port, there.bootstrap_port)
+            async with operator(leader) as at_leader, operator(here.server) as at_follower:
+                for asked in (at_leader, at_follower):  # who leads answers, and names both
+                    issued = await asked.call("BootstrapTokens/Issue", lifetime_s=60)
+                    assert (issued.host, issued.port) == (LOOPBACK, ports.bootstrap_port)
+                    (other,) = issued.others
+                    assert (other.host, other.port) == (LOOPBACK, there.bootstrap_port)
+                    line = read_join_line(convert(IssuedToken, issued).join_command)
+                    places = [line.place, *line.others]
+                    both = [(LOOPBACK, at.bootstrap_port) for at in (ports, there)]
+                    assert [each and (each.host, each.port) for each in places] == both
             gone = await here.enrol()
             await here.unregister(gone)  # the leader does it, and says which node is meant
             meant = ("UnRegister", gone.node_id)

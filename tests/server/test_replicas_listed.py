@@ -7,7 +7,15 @@ from nc.domain.replicas import StartReplica
 from nc.pb.admin.v1 import replicas_pb2 as pb
 from nc.replica.batch import Origin
 from tests.support.operators import operator
-from tests.support.whole_server import running
+from tests.support.whole_server import LOOPBACK, running
+
+
+async def test_every_name_that_a_server_is_advertised_by_is_shown(data_dir: Path) -> None:
+    """In the order given; the first one has its own field, for clients that know no other."""
+    names = (LOOPBACK, "server.example")
+    async with running(data_dir, advertise=names) as server, operator(server) as caller:
+        status = await caller.call("Server/Status")
+    assert (status.advertised, tuple(status.advertised_names)) == (LOOPBACK, names)
 
 
 async def test_a_server_that_was_lost_is_listed_as_lost(data_dir: Path) -> None:

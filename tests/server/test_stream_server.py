@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,12 +13,18 @@ from eventlog.jetstream import moving, publishing
 from nc.client.channel import Channel
 from nc.client.errors import CallFailed
 from nc.data_folder import DataFolder, DataFolderError, DataLost
+from nc.domain.leadership import LoseReplica
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.pb import network_controller_pb2 as pb
+from nc.replica.batch import Origin
 from nc.replica.errors import Replaced
+from nc.replica.shared import SharedReplica
 from nc.rpc.admin.server import ServerFacts
+from nc.text import moment
 from tests.support.link_client import Closed
 from tests.support.link_cluster import CONNECTED, cluster, logged_events
 from tests.support.nats_servers import NatsServer, address_of, nats_server
+from tests.support.operators import operator
 from tests.support.whole_server import PATIENCE_S, Lines, WholeServer, admin, running, until
 
 pytestmark = [  # the client of NATS leaves sockets of servers that are gone to the collector
@@ -73,6 +79,29 @@ async def test_the_log_is_in_the_stream_and_the_folder_has_a_copy(
     log = await jetstream.open(on_stream["cluster"], tmp_path / "other", only_reads=True)
     assert log.head == LogReader(folder.log).head != head
     await log.close()
+
+
+async def test_a_lost_server_and_what_changes_wait_for_are_degraded(
+    data_dir: Path, on_stream: dict[str, Any]
+) -> None:
+    """By name and since when, for programs too, until it is removed; a stopped one is in order."""
+    async with running(data_dir, **on_stream) as server, operator(server) as caller:
+        origin = Origin("system", "test", "r")
+        for replica_id, end in (("c-1", LoseReplica("s")), ("d-1", StopReplica("d-1", "s"))):
+            start = StartReplica(replica_id, "1", "10.1.1.1/24", session="s")
+            for command in (start, end):
+                await server.replica.submit(command, origin)
+        status = await caller.call("Server/Status")
+        (lost,), (sentence,) = status.lost_replicas, status.degraded
+        assert lost.id == "c-1" in sentence
+        assert moment(lost.since_ms) in sentence
+        await caller.call("Replicas/Remove", replica="c-1")
+        status = await caller.call("Server/Status")
+        assert (list(status.lost_replicas), list(status.degraded)) == ([], [])
+        replica = cast(SharedReplica, server.replica)
+        assert replica.takes_changes
+        replica.leader_lacks = "a majority"  # as the leader says to its followers
+        assert not replica.takes_changes
 
 
 async def test_a_log_is_taken_to_a_stream_and_back(

@@ -10,11 +10,12 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from nc.cli.serve import _reload_whenever
 from nc.domain.errors import SessionEnded
 from nc.replica.errors import NotLeading, OutcomeOpen, Unwritable, WriteRefused
 from nc.server import installation
 from nc.server.certificates import Certificates
-from nc.server.installation import Tuning
+from nc.server.installation import Installation, Tuning
 from nc.server.own_changes import NOT_NOW
 from nc.server.parts import Job
 from nc.server.server import Server
@@ -134,6 +135,27 @@ async def test_a_reload_uses_what_cannot_be_recorded_now(refusal: Exception) -> 
 
     await installation._reload(renew, cast(Server, SimpleNamespace(record_installed=refuse)))
     assert renewed.is_set()
+
+
+async def test_a_reload_that_fails_for_whatever_reason_ends_none_of_those_after_it() -> None:
+    """A bug is logged, and the next SIGHUP is heard."""
+    asked, lines, done, bugs = asyncio.Event(), LinesWithLevels(), asyncio.Event(), [Bug()]
+
+    async def reload() -> None:
+        if bugs:
+            asked.set()  # once more
+            raise bugs.pop()
+        done.set()
+
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
+    asked.set()
+    program = cast(Installation, SimpleNamespace(reload=reload))
+    running = asyncio.create_task(_reload_whenever(asked, program, log))
+    heard = asyncio.create_task(done.wait())
+    await asyncio.wait([running, heard], return_when=asyncio.FIRST_COMPLETED)
+    assert (heard.done(), running.done()) == (True, False)
+    assert lines.named("server.reloaded")[0]["level"] == "error"
+    running.cancel()
 
 
 def test_the_program_ends_with_exit_code_1(tmp_path: Path) -> None:

@@ -133,7 +133,15 @@ async def test_nodes_come_back_after_an_older_backup(tmp_path: Path) -> None:
             for name in ("gone", "one", "two"):
                 assert "ncadm take-back" in await agents.refused(name)
             assert await agents.join(server, "new") not in addresses.values()
-            assert len((await take_back(server)).waiting_ids) == 3
+            listed = await take_back(server)
+            assert [each.id for each in listed.waiting] == list(listed.waiting_ids)
+            assert {each.address for each in listed.waiting} == {
+                *(addresses[name].partition("/")[0] for name in ("gone", "one", "two"))
+            }
+            for each in listed.waiting:
+                assert each.hostname == socket.gethostname()
+                assert each.peer_address == LOOPBACK
+                assert each.asked_at_ms > 0
             by_token = await take_back(server, node_tokens=[agents.tokens["one"]])
             assert len(by_token.node_ids) == 1
             assert len(by_token.waiting_ids) == 2
@@ -208,6 +216,12 @@ def test_another_server_is_told_of_each_node_that_waits(
     assert not waiting.has_news
     waiting.begin_news()
     assert {node_id for node_id, _ in waiting.news(100)} == set(now)
+    for node_id in now[:1]:
+        for asked_at_ms, is_news in ((1, False), (60_000, True), (119_999, False)):
+            address = waiting.address_of(node_id)
+            waiting.note(node_id, WaitingNode(Certificate(), address, asked_at_ms=asked_at_ms))
+            assert waiting.has_news is is_news
+            tell(1)
 
 
 @given(asked=st.lists(st.tuples(ids, st.sampled_from(["", "10.1.1.3", "10.1.1.5"]))))

@@ -14,7 +14,7 @@ from nc.contract import LARGEST_EXPIRY_S, OK, STATE_NAMES, SUCCESS_MESSAGE
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pb.admin.v1 import nodes_pb2
-from nc.text import expiry_text, moment
+from nc.text import expiry_text, moment, printable
 
 NodeToken = Annotated[
     str | None,
@@ -104,7 +104,8 @@ def take_back(
     """Register nodes again that an older log does not know.
 
     After an older backup was put back, nodes that joined since wait for this. Without an option,
-    print the ids of those that wait.
+    print those that wait: id, what the machine calls itself, the overlay address that it says it
+    holds, the address that it asks from, and when it asked last.
 
     Example: ncadm take-back --all-waiting
     """
@@ -113,9 +114,22 @@ def take_back(
     request = nodes_pb2.TakeBackRequest(node_tokens=tokens, all_waiting=all_waiting)
     answer = connection.control("TakeBack", request)
     lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
-    lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
+    waiting = {each.id: each for each in answer.waiting}  # an older server sends the ids alone
+    lines += [f"waits: {_waiting(each, waiting.get(each))}" for each in answer.waiting_ids]
     text = "\n".join(lines) or "no node waits"
     connection.show(answer, text, code=OK, message=SUCCESS_MESSAGE)
+
+
+def _waiting(node_id: str, node: nodes_pb2.WaitingNode | None) -> str:
+    if node is None:
+        return node_id
+    known = (
+        node.hostname,
+        f"holds {node.address}" if node.address else "",
+        f"from {node.peer_address}" if node.peer_address else "",
+        f"asked {moment(node.asked_at_ms)}" if node.asked_at_ms else "",
+    )
+    return printable(", ".join(filter(None, (node_id, *known))))
 
 
 def set_expiry(

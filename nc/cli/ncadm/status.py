@@ -10,8 +10,9 @@ from nc.cli.ncadm.groups.replicas import state_of
 from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption, WatchOption
+from nc.client.replicas import Replica
 from nc.client.reports import CertificateStatus, ServerStatus
-from nc.client.types import Link, NodeLink, PeerServer, Replica
+from nc.client.types import Link, NodeLink, PeerServer
 
 if TYPE_CHECKING:
     from nc.client.blocking import Client
@@ -46,7 +47,7 @@ def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:
     )
     rows = [
         ("version", f"{status.version}, started {second_utc(status.started_at, '?')}"),
-        ("advertised", status.advertised),
+        ("advertised", ", ".join(status.advertised_names) or status.advertised),
         ("network", status.network),
         ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
         ("nodes", ", ".join(f"{count} {name}" for count, name in counts)),

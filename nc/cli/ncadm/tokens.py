@@ -111,7 +111,7 @@ def get_token(
         str | None,
         typer.Option(
             metavar="T[@IP:PORT]",
-            help="What create-bootstrap-token printed; - for the standard input. --ip and "
+            help="What ncadm tokens issue printed; - for the standard input. --ip and "
             f"--bootport win over its address. Default: ${BOOTSTRAP_TOKEN_VARIABLE}",
         ),
     ] = None,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from nc.client.arguments import checked
 from nc.client.calls import Area
 from nc.client.convert import convert, whole_seconds
-from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation
+from nc.client.replicas import IssuedInvitation, Replica, ReplicaInvitation
 from nc.pb.admin.v1 import replicas_pb2
 
 

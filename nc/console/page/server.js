@@ -96,7 +96,7 @@ function shown(status, replicas) {
         facts([
           ["version", status.version],
           ["network", status.network],
-          ["reached at", status.advertised],
+          ["reached at", status.advertised_names.join(", ") || status.advertised],
           ["replica", status.replica_id],
           ["its clock", expiryText(status.now)],
         ]),

@@ -117,7 +117,7 @@ class HistoryService:
         if self._is_over:
             raise Stopping
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "nc.rpc.admin.past", stdin=PIPE, stdout=PIPE
+            *(sys.executable, "-P", "-m", "nc.rpc.admin.past"), stdin=PIPE, stdout=PIPE
         )
         self._processes.add(process)
         try:

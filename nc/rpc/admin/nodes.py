@@ -19,7 +19,7 @@ from nc.domain.references import SHORTEST_PREFIX, IdOf, node_meant, token_meant
 from nc.domain.state import State
 from nc.pb.admin.v1 import nodes_pb2 as pb
 from nc.pki.certificates import LEAF_LIFETIME, milliseconds
-from nc.replica.waiting import WaitingNodes
+from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.paging import list_id, page_of, page_size, place_of
@@ -168,8 +168,11 @@ class NodesService:
                 taken_back.append(node_id)
         if taken_back:
             call.means(context.state, *taken_back)
+        left = waiting.not_taken_back(context.state.nodes)
         return pb.TakeBackResponse(
-            node_ids=taken_back, waiting_ids=waiting.not_taken_back(context.state.nodes)
+            node_ids=taken_back,
+            waiting_ids=left,
+            waiting=[_waiting_view(each, waiting.get(each)) for each in left],
         )
 
     def _meant(self, reference: str, call: Call) -> str:
@@ -209,6 +212,18 @@ class NodesService:
                 else:
                     found[node_id] = state.nodes[node_id]
         return tuple(found.items())
+
+
+def _waiting_view(node_id: str, node: WaitingNode | None) -> pb.WaitingNode:
+    if node is None:
+        return pb.WaitingNode(id=node_id)
+    return pb.WaitingNode(
+        id=node_id,
+        hostname=node.hostname,
+        address=node.address,
+        peer_address=node.peer,
+        asked_at_ms=node.asked_at_ms,
+    )
 
 
 def _check_count(references: Sized) -> None:

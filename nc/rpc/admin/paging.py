@@ -5,7 +5,6 @@ out an item that was there all the time, whatever came or went between two pages
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable
 from heapq import nlargest, nsmallest
@@ -66,7 +65,7 @@ def place_of(token: str, listed: int, kind: type[int] | type[str]) -> Key | None
         return None
     try:
         found, first, last = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         found, first, last = None, "", ""
     if found != listed or not isinstance(first, kind) or not isinstance(last, str):
         raise InvalidField(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from nc.domain.fsm import ConnectionState
+from nc.domain.invitations import LostReplica
 from nc.domain.links import link_of
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
@@ -31,6 +32,7 @@ class LogFacts(NamedTuple):
     free_bytes: int
     snapshot_seq: int
     stream: str = ""
+    waits_for: str = ""
 
 
 class CertificateFacts(NamedTuple):
@@ -57,6 +59,8 @@ class ServerFacts(NamedTuple):
     log: LogFacts
     certificates: Sequence[CertificateFacts]
     degraded: Sequence[str]
+    lost_replicas: Sequence[LostReplica] = ()
+    advertised_names: Sequence[str] = ()
 
 
 class Facts(Protocol):
@@ -100,11 +104,13 @@ class ServerService:
             tokens=len(state.tokens) - over,
             tokens_expired=over - revoked,
             tokens_revoked=revoked,
-            log=pb.Log(**facts.log._asdict(), writable=context.replica.is_writable),
+            log=pb.Log(**facts.log._asdict(), writable=context.replica.takes_changes),
             certificates=[pb.CertificateStatus(**each._asdict()) for each in facts.certificates],
             degraded=facts.degraded,
             unrenewable_nodes=unrenewable,
             replica_id=facts.replica_id,
+            advertised_names=facts.advertised_names,
+            lost_replicas=[pb.LostReplica(**each._asdict()) for each in facts.lost_replicas],
         )
 
     async def links(self, request: pb.LinksRequest, _call: Call) -> pb.LinksResponse:

@@ -1,6 +1,6 @@
 """nc.admin.v1.BootstrapTokens: issue, list and revoke what lets machines in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nc.domain import tokens
 from nc.domain.map_items import items_of
@@ -23,11 +23,17 @@ class BootstrapTokensService:
     Args:
         authorities: one of them signs the certificate by which machines recognise the server.
         endpoints: asked for with each answer.
+        others: host and bootstrap port of each other live server with the same log.
     """
 
     def __init__(
-        self, context: Context, authorities: Authorities, endpoints: Callable[[], Endpoints]
+        self,
+        context: Context,
+        authorities: Authorities,
+        endpoints: Callable[[], Endpoints],
+        others: Callable[[], Sequence[tuple[str, int]]],
     ) -> None:
+        self._others = others
         self._context = context
         self._authorities = authorities
         self._endpoints = endpoints
@@ -53,6 +59,7 @@ class BootstrapTokensService:
             host=endpoints.advertised,
             port=endpoints.bootstrap_port,
             ca_cert_hash=ca_cert_hash(self._authorities.grpc.certificate_pem),
+            others=[pb.JoinAddress(host=host, port=port) for host, port in self._others()],
         )
 
     async def list(self, request: pb.ListTokensRequest, _call: Call) -> pb.ListTokensResponse:

@@ -51,6 +51,7 @@ class ServerCall:
         pool, party: which of the port's room the call takes, and whose share of it; set by the
             port's gate.
         context: for the port's gate and the handlers.
+        has_room: whether its message is being received, and does not wait for room.
         is_judged: whether the port's gate was asked about it.
         trailing: metadata that goes along with the answer, whatever it is.
         status: the code that it was answered with, if it was.
@@ -62,6 +63,7 @@ class ServerCall:
         "_then",
         "context",
         "deadline",
+        "has_room",
         "is_judged",
         "metadata",
         "party",
@@ -81,7 +83,7 @@ class ServerCall:
         self.metadata: Metadata = event.invocation_metadata
         self.pool: object = None
         self.party: object = None
-        self.is_judged = False
+        self.is_judged = self.has_room = False
         self.context: Any = None
         self.trailing: Metadata | None = None
         self.status: int | None = None
@@ -131,7 +133,7 @@ class ServerCall:
 
         It gets None once the caller has sent all, is gone, or has not sent one in time.
         """
-        self._then = then
+        self._then, self.has_room = then, False
         self._port.receive(self)
 
     @property
@@ -143,6 +145,7 @@ class ServerCall:
         """Receive the message now: the port has room for it."""
         if self.status is not None:  # it ended while it waited
             return False
+        self.has_room = True
         self._port.start_batch(self._call, (ReceiveMessage(_NO_FLAGS),), self._received)
         return True
 

@@ -39,6 +39,10 @@ _UNANSWERED: Final = 2048
 _STALLED: Final = "too many of your calls wait for their message; send it with the call"
 _STOPS: Final = "the server is shutting down; try again in a moment"
 _LATE: Final = "no message within {:g} s; send it with the call"
+_NO_ROOM: Final = (
+    "the server had no room to receive the call's message: too many others are on their way; "
+    "try again in a moment, with fewer calls at a time"
+)
 
 # Calls that are ended at once for being late; others wait meanwhile.
 _SWEEP_CALLS: Final = 64
@@ -175,13 +179,15 @@ class Port:
         self._unanswered.clear()  # their connections are silent
         stalled = self._messages.stalled(now_ns, _SWEEP_CALLS)
         for call in stalled:
-            self._give_up(call, RESOURCE_EXHAUSTED, _STALLED)
+            self._give_up(call, RESOURCE_EXHAUSTED, _STALLED if call.has_room else _NO_ROOM)
         late = self._messages.late(now_ns, _SWEEP_CALLS)
         for call in late:
-            if self._is_unary(call):
+            if not self._is_unary(call):
+                call.got(None)  # it may have had all that it wants
+            elif call.has_room:
                 self._give_up(call, DEADLINE_EXCEEDED, _LATE.format(self._limits.body_s))
             else:
-                call.got(None)  # it may have had all that it wants
+                self._give_up(call, RESOURCE_EXHAUSTED, _NO_ROOM)
         deaf = list(islice(self._awaited_readers.overdue(now_ns), _SWEEP_CALLS))
         for call in deaf:
             call.cancel()

@@ -71,6 +71,7 @@ class QueueServer:
         self._between_calls = between_calls
         self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not
         self._loop = asyncio.get_running_loop()
+        self._round_until_ns = clock.monotonic_ns()  # when the queue's thread is to sweep again
         self._handed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
@@ -183,8 +184,23 @@ class QueueServer:
         return self._thread
 
     async def _watch(self) -> None:
+        woken_ns = 0
         with contextlib.suppress(asyncio.CancelledError):
+            while not self._died.done():
+                await asyncio.wait([self._died], timeout=_SWEEP_S)
+                round_ns, now_ns = self._round_until_ns, self.clock.monotonic_ns()
+                is_late = now_ns > round_ns + int(_SWEEP_S * 1e9) and round_ns != woken_ns
+                if is_late and not self._is_stopping:
+                    woken_ns = round_ns
+                    self._wake()
             await self._died
+
+    def _wake(self) -> None:
+        """Give the queue an event: it waits by the wall clock, which may have been put back."""
+        server = cygrpc.Server((), False)
+        server.register_completion_queue(self.queue)
+        server.start()
+        server.shutdown(self.queue, lambda _: server.destroy())
 
     def _poll(self) -> None:
         """Wait for gRPC; the queue's thread."""
@@ -208,7 +224,7 @@ class QueueServer:
         """Handle events until it is time to sweep; whether the queue has ended."""
         deadline = self.clock.now_ns() / 1e9 + sweep_s
         event, monotonic_ns, own_time = None, self.clock.monotonic_ns, self._own_time
-        until_ns = monotonic_ns() + int(_SWEEP_S * 1e9)
+        until_ns = self._round_until_ns = monotonic_ns() + int(_SWEEP_S * 1e9)
         for _ in range(_SWEEP_EVENTS):
             # An event that is still referred to keeps its call alive, and gRPC's shutdown waiting.
             del event

@@ -12,6 +12,7 @@ from nc.domain.profile import Facts
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica import errors as replica
 from nc.replica.batch import Origin
+from nc.replica.peers import Peer
 from nc.replica.waiting import WaitingNode
 from nc.rpc.api import Target
 
@@ -139,11 +140,34 @@ def waiting_message(node_id: str, node: WaitingNode) -> pb.WaitingNode:
         certificate=node.certificate,
         address=node.address,
         key_sha256=node.key_sha256,
+        hostname=node.hostname,
+        peer=node.peer,
+        asked_at_ms=node.asked_at_ms,
     )
 
 
 def waiting_of(message: pb.WaitingNode) -> WaitingNode:
-    return WaitingNode(message.certificate, message.address, message.key_sha256)
+    return WaitingNode(
+        message.certificate,
+        message.address,
+        message.key_sha256,
+        message.hostname,
+        message.peer,
+        message.asked_at_ms,
+    )
+
+
+def peer_message(peer: Peer, session: str = "") -> pb.Peer:
+    return pb.Peer(
+        session=session,
+        host=peer.host,
+        link_port=peer.port,
+        bootstrap_port=peer.bootstrap_port,
+    )
+
+
+def peer_of(message: pb.Peer) -> Peer:
+    return Peer(message.host, message.link_port, message.bootstrap_port)
 
 
 def refusal_of(error: Exception) -> pb.Refusal:

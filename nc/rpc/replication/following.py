@@ -26,7 +26,7 @@ from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.touch import CHANGE_WAIT_S
 from nc.replica.waiting import WaitingNodes
-from nc.rpc.replication.changes import change_of, error_of, waiting_message
+from nc.rpc.replication import changes
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 
 # A leader that says nothing for so long is called anew.
@@ -160,14 +160,14 @@ class Following:
             DomainError, …: as `Replica.submit`, and as `forward`.
         """
         session = self._role.replica.session
-        request = pb.ForwardRequest(session=session, change=change_of(command, origin))
+        request = pb.ForwardRequest(session=session, change=changes.change_of(command, origin))
         while True:
             try:
                 response = await self.forward(request, CHANGE_WAIT_S)
                 if response.refusal.kind == _OPEN:
                     raise LeaderLost  # as if it had not answered
                 if response.refusal.kind:
-                    raise error_of(response.refusal)
+                    raise changes.error_of(response.refusal)
             except (WriteRefused, OutcomeOpen):
                 if self._is_over and insist:
                     raise Stopping from None
@@ -248,7 +248,9 @@ class Following:
 
     def _hear(self, line: Line, message: pb.FromLeader) -> None:
         role = self._role
-        role.granted(Granted(message.epoch, message.granted_ns, message.acknowledged_seq))
+        role.granted(
+            Granted(message.epoch, message.granted_ns, message.acknowledged_seq, message.waits_for)
+        )
         if self._line is None:
             self._line = line
             self._line_is_there.set()
@@ -256,7 +258,7 @@ class Following:
             self._asked_ns = message.sent_ns
             self._wake.set()
             own = role.replica.session
-            found = {p.session: Peer(p.host, p.link_port) for p in message.peers}
+            found = {each.session: changes.peer_of(each) for each in message.peers}
             self._peers.set({session: peer for session, peer in found.items() if session != own})
 
     async def _send(self, line: Line, epoch: int, session: str) -> None:
@@ -290,9 +292,8 @@ class Following:
             applied_seq=replica.state.seq,
             asked_ns=self._asked_ns,
             leaves=leaves,
-            waiting=[waiting_message(*each) for each in self._waiting.news(_MOST_WAITING)],
+            waiting=[changes.waiting_message(*each) for each in self._waiting.news(_MOST_WAITING)],
         )
         if is_first:
-            own = self._own()
-            message.peer.CopyFrom(pb.Peer(host=own.host, link_port=own.port))
+            message.peer.CopyFrom(changes.peer_message(self._own()))
         return message

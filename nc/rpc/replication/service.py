@@ -27,6 +27,7 @@ from nc.domain.replicas import StartReplica
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import (
+    LeaderFailed,
     NotLeading,
     OutcomeOpen,
     Overloaded,
@@ -42,7 +43,14 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Caller, CallerKind, Callers
 from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
-from nc.rpc.replication.changes import command_of, refusal_of, target_message, waiting_of
+from nc.rpc.replication.changes import (
+    command_of,
+    peer_message,
+    peer_of,
+    refusal_of,
+    target_message,
+    waiting_of,
+)
 
 BEAT_S: Final = 0.5
 
@@ -102,7 +110,7 @@ class ReplicationService:
         if self._role.leases is None:
             raise NotLeading
         session = first.session
-        self._known[session] = Peer(first.peer.host, first.peer.link_port)
+        self._known[session] = peer_of(first.peer)
         wake = asyncio.Event()
         self._wakes[wake] = None
         self._hear(session, first)
@@ -159,8 +167,8 @@ class ReplicationService:
                 await self._change(request)
                 response.refusal.SetInParent()
         except Exception as error:  # noqa: BLE001 - every error has an answer
-            self._report(error, call)
-            response.refusal.CopyFrom(refusal_of(error))
+            is_bug = self._report(error, call)
+            response.refusal.CopyFrom(refusal_of(LeaderFailed() if is_bug else error))
         response.seq = self._role.replica.state.seq
         return response
 
@@ -197,6 +205,7 @@ class ReplicationService:
             granted_ns=granted.granted_ns,
             acknowledged_seq=granted.acknowledged_seq,
             is_beat=is_beat,
+            waits_for=granted.waits_for,
         )
         if is_beat:
             own = {self._role.replica.session: self._own()}
@@ -258,15 +267,15 @@ class ReplicationService:
         wanted = command.wanted or waiting.address_of(command.node_id)
         return replace(command, wanted=wanted, avoided=command.avoided | waiting.addresses)
 
-    def _report(self, error: Exception, call: Call) -> None:
+    def _report(self, error: Exception, call: Call) -> bool:
+        """Log an error if it is a bug; whether it is."""
         foreseen = (DomainError, WriteRefused, OutcomeOpen, Overloaded, Stopping, Unwritable)
-        if not isinstance(error, foreseen) and status_to(error, "").is_unforeseen:
+        is_bug = not isinstance(error, foreseen) and status_to(error, "").is_unforeseen
+        if is_bug:
             request_id = call.request_id
             self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+        return is_bug
 
 
 def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
-    return [
-        pb.Peer(session=session, host=peer.host, link_port=peer.port)
-        for session, peer in peers.items()
-    ]
+    return [peer_message(peer, session) for session, peer in peers.items()]

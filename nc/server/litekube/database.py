@@ -109,13 +109,23 @@ def _require_file(path: Path) -> str:
 
 def _user_of(file: os.stat_result) -> str:
     """The process that has a file open, as far as this user may see it: `process 17 (name)`."""
-    for fd in Path("/proc").glob("[0-9]*/fd/*"):
-        pid = fd.parts[2]
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
-            if int(pid) != os.getpid() and os.path.samestat(fd.stat(), file):
-                name = Path("/proc", pid, "comm").read_text(encoding="utf-8", errors="replace")
-                return f"process {pid} ({printable(name.strip())})"
+    with contextlib.suppress(OSError):  # there is no /proc
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                pid = process.name
+                if pid.isdecimal() and int(pid) != os.getpid() and _has_open(process, file):
+                    name = (process / "comm").read_text(encoding="utf-8", errors="replace")
+                    return f"process {pid} ({printable(name.strip())})"
     return ""
+
+
+def _has_open(process: Path, file: os.stat_result) -> bool:
+    """Whether a process, by its folder of /proc, has a file open; raises OSError."""
+    for fd in (process / "fd").iterdir():
+        with contextlib.suppress(OSError):  # it was closed
+            if os.path.samestat(fd.stat(), file):
+                return True
+    return False
 
 
 def _copied(path: Path, copy: Path) -> str:

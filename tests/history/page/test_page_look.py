@@ -7,6 +7,7 @@ import pytest
 from nc.domain.codec.records import Recorded
 from nc.domain.events import Entry, Event, NodeRegistered, ReplicaStarted, ReplicaStopped
 from nc.history.events import field_of
+from nc.history.export.page_files import page_file
 from nc.history.fold import state_at
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab
@@ -241,6 +242,25 @@ def test_reasons_are_never_cut(shown: Shown, busy: list[Recorded]) -> None:
             cut += ".filter((b) => b.scrollWidth > b.clientWidth + 1 ||"
             cut += " right(b) > right(b.parentElement) + 1)"
             assert tab.run(f"frame().then(frame).then(() => {cut}.map((b) => b.textContent))") == []
+
+
+def test_what_is_so_is_named(shown: Shown) -> None:
+    """A field of an event that says yes or no has its name in the list, if it is there at all."""
+    started = ReplicaStarted(replica_id="a", network_address="10.1.1.1/24")
+    came_back = NodeRegistered(node_id="n1", taken_back=True)
+    events = Event(replica_started=started), Event(node_registered=came_back)
+    history = [
+        Recorded(seq, Entry(recorded_at_ns=NOW_MS * 10**6), event)
+        for seq, event in enumerate(events, 1)
+    ]
+    with shown(history) as tab:
+        line = tab.run("rows('events').at(-1).querySelector('.what').textContent")
+    assert "taken back" in line
+    assert "yes" not in line
+    script = page_file("events.js")
+    for kind in Event.DESCRIPTOR.fields:
+        for field in kind.message_type.fields if kind.message_type else ():
+            assert field.type != field.TYPE_BOOL or f'"{field.name}"' in script
 
 
 def test_keys_are_listed_and_search_is_one_of_them(shown: Shown) -> None:

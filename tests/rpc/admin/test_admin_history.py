@@ -69,6 +69,16 @@ def _diff(seq: int) -> pb.DiffRequest:
     return pb.DiffRequest(**{"from": pb.Moment(seq=seq)})
 
 
+async def test_no_module_of_the_folder_that_a_server_was_started_in_is_run(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in /tmp, where anybody may put one, and the server may be root's."""
+    (tmp_path / "json.py").write_text("raise SystemExit('this is not ours')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    async with running(data_dir) as server, operator(server) as admin:
+        assert (await admin.call("History/At")).seq
+
+
 async def test_what_the_past_does_not_have_is_said(data_dir: Path) -> None:
     """A node that never was, a place that is not in the log, a page of another list."""
     async with running(data_dir) as server, operator(server) as admin:

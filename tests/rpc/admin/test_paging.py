@@ -1,6 +1,7 @@
 """Pages and selectors: laws over any list and any labels."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 
 import pytest
@@ -50,6 +51,14 @@ def test_the_pages_together_are_the_list(
     expected = sorted((k for k in items if k[0] % 2 or not odd_only), reverse=descending)
     found = asyncio.run(pages(items, size, descending=descending, odd_only=odd_only))
     assert found == expected
+
+
+@pytest.mark.parametrize("text", ["5", "null", "{}", "[7, 1]", "[" * 100_000])
+def test_json_that_is_no_place_is_refused(text: str) -> None:
+    """As any other token that no page answered: it is the caller's mistake."""
+    token = base64.urlsafe_b64encode(text.encode()).decode()
+    with pytest.raises(InvalidField, match="page_token"):
+        place_of(token, LISTED, int)
 
 
 @given(text=st.text())

@@ -22,7 +22,7 @@ from nc.cli.options import (
     value_of,
 )
 from nc.cli.streams import require_stdout
-from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation
+from nc.client.replicas import IssuedInvitation, Replica, ReplicaInvitation
 from nc.durations import parse_duration
 from nc.text import printable
 

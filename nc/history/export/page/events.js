@@ -96,6 +96,8 @@ const LEFT_OUT = new Set([
   ...["attempt_id", "serial", "digest", "database_sha256", "remembered_until_ms"],
 ]);
 
+const FLAGS = new Set(["taken_back", "imported", "assigned", "installed"]);
+
 // Where nothing else says which server is meant.
 const BY_SESSION = new Set(["LeaderElected", "ReplicaLost", "ReplicaAddressBound"]);
 
@@ -121,7 +123,7 @@ function fieldSummary(name, value, event) {
   }
   if (name === "token_id") return `token ${tokenLabel(value) || shortened(value, 9)}`;
   if (name === "expires_at_ms") return `expires ${expiryText(Number(value))}`;
-  return value;
+  return FLAGS.has(name) ? name.replaceAll("_", " ") : value;
 }
 
 export function filterEvents() {

@@ -251,9 +251,25 @@ class TakeBackRequest(_message.Message):
     def __init__(self, node_tokens: _Optional[_Iterable[str]] = ..., all_waiting: _Optional[bool] = ...) -> None: ...
 
 class TakeBackResponse(_message.Message):
-    __slots__ = ("node_ids", "waiting_ids")
+    __slots__ = ("node_ids", "waiting_ids", "waiting")
     NODE_IDS_FIELD_NUMBER: _ClassVar[int]
     WAITING_IDS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     node_ids: _containers.RepeatedScalarFieldContainer[str]
     waiting_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., waiting_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    waiting: _containers.RepeatedCompositeFieldContainer[WaitingNode]
+    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., waiting_ids: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[_Union[WaitingNode, _Mapping]]] = ...) -> None: ...
+
+class WaitingNode(_message.Message):
+    __slots__ = ("id", "hostname", "address", "peer_address", "asked_at_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    PEER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ASKED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    hostname: str
+    address: str
+    peer_address: str
+    asked_at_ms: int
+    def __init__(self, id: _Optional[str] = ..., hostname: _Optional[str] = ..., address: _Optional[str] = ..., peer_address: _Optional[str] = ..., asked_at_ms: _Optional[int] = ...) -> None: ...

@@ -12,7 +12,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id", "tokens_expired", "tokens_revoked")
+    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id", "tokens_expired", "tokens_revoked", "lost_replicas", "advertised_names")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class StatusResponse(_message.Message):
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     TOKENS_EXPIRED_FIELD_NUMBER: _ClassVar[int]
     TOKENS_REVOKED_FIELD_NUMBER: _ClassVar[int]
+    LOST_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    ADVERTISED_NAMES_FIELD_NUMBER: _ClassVar[int]
     version: str
     started_at_ms: int
     now_ms: int
@@ -49,10 +51,20 @@ class StatusResponse(_message.Message):
     replica_id: str
     tokens_expired: int
     tokens_revoked: int
-    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ..., tokens_expired: _Optional[int] = ..., tokens_revoked: _Optional[int] = ...) -> None: ...
+    lost_replicas: _containers.RepeatedCompositeFieldContainer[LostReplica]
+    advertised_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ..., tokens_expired: _Optional[int] = ..., tokens_revoked: _Optional[int] = ..., lost_replicas: _Optional[_Iterable[_Union[LostReplica, _Mapping]]] = ..., advertised_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class LostReplica(_message.Message):
+    __slots__ = ("id", "since_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    since_ms: int
+    def __init__(self, id: _Optional[str] = ..., since_ms: _Optional[int] = ...) -> None: ...
 
 class Log(_message.Message):
-    __slots__ = ("folder", "first_seq", "last_seq", "size_bytes", "free_bytes", "snapshot_seq", "writable", "stream")
+    __slots__ = ("folder", "first_seq", "last_seq", "size_bytes", "free_bytes", "snapshot_seq", "writable", "stream", "waits_for")
     FOLDER_FIELD_NUMBER: _ClassVar[int]
     FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +73,7 @@ class Log(_message.Message):
     SNAPSHOT_SEQ_FIELD_NUMBER: _ClassVar[int]
     WRITABLE_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     folder: str
     first_seq: int
     last_seq: int
@@ -69,7 +82,8 @@ class Log(_message.Message):
     snapshot_seq: int
     writable: bool
     stream: str
-    def __init__(self, folder: _Optional[str] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., size_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., snapshot_seq: _Optional[int] = ..., writable: _Optional[bool] = ..., stream: _Optional[str] = ...) -> None: ...
+    waits_for: str
+    def __init__(self, folder: _Optional[str] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., size_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., snapshot_seq: _Optional[int] = ..., writable: _Optional[bool] = ..., stream: _Optional[str] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class CertificateStatus(_message.Message):
     __slots__ = ("authority", "kind", "file", "not_after_ms", "renewed_from_ms")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x18nc/admin/v1/tokens.proto\x12\x0bnc.admin.v1\"\xcb\x02\n\x0e\x42ootstrapToken\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x03 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x05 \x01(\x08\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\x10\n\x08max_uses\x18\x07 \x01(\r\x12\x0c\n\x04uses\x18\x08 \x01(\r\x12\x11\n\tmax_nodes\x18\t \x01(\r\x12\r\n\x05nodes\x18\n \x01(\r\x12@\n\x0bnode_labels\x18\x0b \x03(\x0b\x32+.nc.admin.v1.BootstrapToken.NodeLabelsEntry\x12\x18\n\x10node_name_prefix\x18\x0c \x01(\t\x1a\x31\n\x0fNodeLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xed\x01\n\x11IssueTokenRequest\x12\x12\n\nlifetime_s\x18\x01 \x01(\x03\x12\x10\n\x08max_uses\x18\x02 \x01(\r\x12\r\n\x05label\x18\x03 \x01(\t\x12\x43\n\x0bnode_labels\x18\x04 \x03(\x0b\x32..nc.admin.v1.IssueTokenRequest.NodeLabelsEntry\x12\x18\n\x10node_name_prefix\x18\x05 \x01(\t\x12\x11\n\tmax_nodes\x18\x06 \x01(\r\x1a\x31\n\x0fNodeLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x82\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12+\n\x06issued\x18\x02 \x01(\x0b\x32\x1b.nc.admin.v1.BootstrapToken\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61_cert_hash\x18\x05 \x01(\t\"G\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\"i\n\x12ListTokensResponse\x12+\n\x06tokens\x18\x01 \x03(\x0b\x32\x1b.nc.admin.v1.BootstrapToken\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\"#\n\x12RevokeTokenRequest\x12\r\n\x05token\x18\x01 \x01(\t2\xec\x01\n\x0f\x42ootstrapTokens\x12H\n\x05Issue\x12\x1e.nc.admin.v1.IssueTokenRequest\x1a\x1f.nc.admin.v1.IssueTokenResponse\x12G\n\x04List\x12\x1e.nc.admin.v1.ListTokensRequest\x1a\x1f.nc.admin.v1.ListTokensResponse\x12\x46\n\x06Revoke\x12\x1f.nc.admin.v1.RevokeTokenRequest\x1a\x1b.nc.admin.v1.BootstrapTokenb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x18nc/admin/v1/tokens.proto\x12\x0bnc.admin.v1\"\xcb\x02\n\x0e\x42ootstrapToken\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x14\n\x0cissued_at_ms\x18\x03 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x05 \x01(\x08\x12\x0f\n\x07revoked\x18\x06 \x01(\x08\x12\x10\n\x08max_uses\x18\x07 \x01(\r\x12\x0c\n\x04uses\x18\x08 \x01(\r\x12\x11\n\tmax_nodes\x18\t \x01(\r\x12\r\n\x05nodes\x18\n \x01(\r\x12@\n\x0bnode_labels\x18\x0b \x03(\x0b\x32+.nc.admin.v1.BootstrapToken.NodeLabelsEntry\x12\x18\n\x10node_name_prefix\x18\x0c \x01(\t\x1a\x31\n\x0fNodeLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xed\x01\n\x11IssueTokenRequest\x12\x12\n\nlifetime_s\x18\x01 \x01(\x03\x12\x10\n\x08max_uses\x18\x02 \x01(\r\x12\r\n\x05label\x18\x03 \x01(\t\x12\x43\n\x0bnode_labels\x18\x04 \x03(\x0b\x32..nc.admin.v1.IssueTokenRequest.NodeLabelsEntry\x12\x18\n\x10node_name_prefix\x18\x05 \x01(\t\x12\x11\n\tmax_nodes\x18\x06 \x01(\r\x1a\x31\n\x0fNodeLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\x12IssueTokenResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12+\n\x06issued\x18\x02 \x01(\x0b\x32\x1b.nc.admin.v1.BootstrapToken\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x0c\n\x04port\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61_cert_hash\x18\x05 \x01(\t\x12(\n\x06others\x18\x06 \x03(\x0b\x32\x18.nc.admin.v1.JoinAddress\")\n\x0bJoinAddress\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\"G\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0b\n\x03\x61ll\x18\x03 \x01(\x08\"i\n\x12ListTokensResponse\x12+\n\x06tokens\x18\x01 \x03(\x0b\x32\x1b.nc.admin.v1.BootstrapToken\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\"#\n\x12RevokeTokenRequest\x12\r\n\x05token\x18\x01 \x01(\t2\xec\x01\n\x0f\x42ootstrapTokens\x12H\n\x05Issue\x12\x1e.nc.admin.v1.IssueTokenRequest\x1a\x1f.nc.admin.v1.IssueTokenResponse\x12G\n\x04List\x12\x1e.nc.admin.v1.ListTokensRequest\x1a\x1f.nc.admin.v1.ListTokensResponse\x12\x46\n\x06Revoke\x12\x1f.nc.admin.v1.RevokeTokenRequest\x1a\x1b.nc.admin.v1.BootstrapTokenb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,13 +44,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUETOKENREQUEST_NODELABELSENTRY']._serialized_start=324
   _globals['_ISSUETOKENREQUEST_NODELABELSENTRY']._serialized_end=373
   _globals['_ISSUETOKENRESPONSE']._serialized_start=616
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=746
-  _globals['_LISTTOKENSREQUEST']._serialized_start=748
-  _globals['_LISTTOKENSREQUEST']._serialized_end=819
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=821
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=926
-  _globals['_REVOKETOKENREQUEST']._serialized_start=928
-  _globals['_REVOKETOKENREQUEST']._serialized_end=963
-  _globals['_BOOTSTRAPTOKENS']._serialized_start=966
-  _globals['_BOOTSTRAPTOKENS']._serialized_end=1202
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=788
+  _globals['_JOINADDRESS']._serialized_start=790
+  _globals['_JOINADDRESS']._serialized_end=831
+  _globals['_LISTTOKENSREQUEST']._serialized_start=833
+  _globals['_LISTTOKENSREQUEST']._serialized_end=904
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=906
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1011
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1013
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1048
+  _globals['_BOOTSTRAPTOKENS']._serialized_start=1051
+  _globals['_BOOTSTRAPTOKENS']._serialized_end=1287
 # @@protoc_insertion_point(module_scope)

@@ -65,18 +65,28 @@ class IssueTokenRequest(_message.Message):
     def __init__(self, lifetime_s: _Optional[int] = ..., max_uses: _Optional[int] = ..., label: _Optional[str] = ..., node_labels: _Optional[_Mapping[str, str]] = ..., node_name_prefix: _Optional[str] = ..., max_nodes: _Optional[int] = ...) -> None: ...
 
 class IssueTokenResponse(_message.Message):
-    __slots__ = ("token", "issued", "host", "port", "ca_cert_hash")
+    __slots__ = ("token", "issued", "host", "port", "ca_cert_hash", "others")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     ISSUED_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     CA_CERT_HASH_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
     token: str
     issued: BootstrapToken
     host: str
     port: int
     ca_cert_hash: str
-    def __init__(self, token: _Optional[str] = ..., issued: _Optional[_Union[BootstrapToken, _Mapping]] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., ca_cert_hash: _Optional[str] = ...) -> None: ...
+    others: _containers.RepeatedCompositeFieldContainer[JoinAddress]
+    def __init__(self, token: _Optional[str] = ..., issued: _Optional[_Union[BootstrapToken, _Mapping]] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., ca_cert_hash: _Optional[str] = ..., others: _Optional[_Iterable[_Union[JoinAddress, _Mapping]]] = ...) -> None: ...
+
+class JoinAddress(_message.Message):
+    __slots__ = ("host", "port")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    port: int
+    def __init__(self, host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
 class ListTokensRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "all")

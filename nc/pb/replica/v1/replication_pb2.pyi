@@ -26,42 +26,52 @@ class FromFollower(_message.Message):
     def __init__(self, session: _Optional[str] = ..., sent_ns: _Optional[int] = ..., applied_seq: _Optional[int] = ..., asked_ns: _Optional[int] = ..., leaves: _Optional[bool] = ..., peer: _Optional[_Union[Peer, _Mapping]] = ..., waiting: _Optional[_Iterable[_Union[WaitingNode, _Mapping]]] = ...) -> None: ...
 
 class WaitingNode(_message.Message):
-    __slots__ = ("node_id", "certificate", "address", "key_sha256")
+    __slots__ = ("node_id", "certificate", "address", "key_sha256", "hostname", "peer", "asked_at_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     KEY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    ASKED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     certificate: _events_pb2.Certificate
     address: str
     key_sha256: str
-    def __init__(self, node_id: _Optional[str] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ..., address: _Optional[str] = ..., key_sha256: _Optional[str] = ...) -> None: ...
+    hostname: str
+    peer: str
+    asked_at_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ..., address: _Optional[str] = ..., key_sha256: _Optional[str] = ..., hostname: _Optional[str] = ..., peer: _Optional[str] = ..., asked_at_ms: _Optional[int] = ...) -> None: ...
 
 class FromLeader(_message.Message):
-    __slots__ = ("epoch", "sent_ns", "granted_ns", "acknowledged_seq", "is_beat", "peers")
+    __slots__ = ("epoch", "sent_ns", "granted_ns", "acknowledged_seq", "is_beat", "peers", "waits_for")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SENT_NS_FIELD_NUMBER: _ClassVar[int]
     GRANTED_NS_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_SEQ_FIELD_NUMBER: _ClassVar[int]
     IS_BEAT_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     sent_ns: int
     granted_ns: int
     acknowledged_seq: int
     is_beat: bool
     peers: _containers.RepeatedCompositeFieldContainer[Peer]
-    def __init__(self, epoch: _Optional[int] = ..., sent_ns: _Optional[int] = ..., granted_ns: _Optional[int] = ..., acknowledged_seq: _Optional[int] = ..., is_beat: _Optional[bool] = ..., peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ...) -> None: ...
+    waits_for: str
+    def __init__(self, epoch: _Optional[int] = ..., sent_ns: _Optional[int] = ..., granted_ns: _Optional[int] = ..., acknowledged_seq: _Optional[int] = ..., is_beat: _Optional[bool] = ..., peers: _Optional[_Iterable[_Union[Peer, _Mapping]]] = ..., waits_for: _Optional[str] = ...) -> None: ...
 
 class Peer(_message.Message):
-    __slots__ = ("session", "host", "link_port")
+    __slots__ = ("session", "host", "link_port", "bootstrap_port")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     LINK_PORT_FIELD_NUMBER: _ClassVar[int]
+    BOOTSTRAP_PORT_FIELD_NUMBER: _ClassVar[int]
     session: str
     host: str
     link_port: int
-    def __init__(self, session: _Optional[str] = ..., host: _Optional[str] = ..., link_port: _Optional[int] = ...) -> None: ...
+    bootstrap_port: int
+    def __init__(self, session: _Optional[str] = ..., host: _Optional[str] = ..., link_port: _Optional[int] = ..., bootstrap_port: _Optional[int] = ...) -> None: ...
 
 class ForwardRequest(_message.Message):
     __slots__ = ("session", "call", "change")
