@@ -17,6 +17,7 @@ from nc.client.client import AsyncClient
 from nc.client.errors import CallFailed
 from nc.console.actions import action_routes
 from nc.console.feed import Feed
+from nc.console.guard import AGAIN_SCRIPT
 from nc.console.reads import Reads
 from nc.history.export.page_files import STYLES, imports_of, page_file, page_html
 
@@ -101,7 +102,7 @@ class _Console:
             f'<link rel="modulepreload" href="/page/{name}">' for name in _modules()
         )
         html = page_html(
-            head=f"{styles}\n{modules}",
+            head=f"<script>{AGAIN_SCRIPT}</script>\n{styles}\n{modules}",
             title="Network controller",
             views=_own_file(_VIEWS) or "",
             scripts=f'<script type="module" src="/page/{_ENTRY}"></script>',

@@ -7,6 +7,7 @@ that `ncadm console` prints. That URL is good for one time.
 """
 
 from hmac import compare_digest
+from importlib.resources import files
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nc.history.export.page_files import inline_source
 from nc.secrets import Secrets
 
 ACTION_HEADER: Final = "x-nc-console"
@@ -21,8 +23,12 @@ _SECRET_BYTES: Final = 32
 _OPEN: Final = "/open/"
 _READING: Final = frozenset({"GET", "HEAD"})
 
+# The one script that is in the page itself: no file can tell that a file did not come.
+AGAIN_SCRIPT: Final = (files("nc.console") / "page" / "again.js").read_text(encoding="utf-8")
+
 _HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "content-security-policy": "default-src 'none'; "
+    f"script-src 'self' {inline_source(AGAIN_SCRIPT)}; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

@@ -7,7 +7,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from nc.client.errors import NotFound
 from nc.client.types import BootstrapToken, IssuedToken, Node, Role
 from nc.pki.requests import certificate_request
-from tests.support.chromium import Tab
+from tests.support.chromium import Chromium, Tab
 from tests.support.live_console import LiveConsole, wait_for
 
 
@@ -172,6 +172,27 @@ def test_issue_and_revoke_a_token(live: LiveConsole, tab: Tab) -> None:
     tab.press("1", 49, "1")
 
 
+def test_what_was_not_answered(live: LiveConsole, tab: Tab) -> None:
+    """An action says so, and may be confirmed again; a view is filled as soon as it can be."""
+    tab.press("2", 50, "2")
+    tab.block("*/api/*token*")
+    tab.run("document.getElementById('token-issue').click()")
+    confirm(tab, (2, "asked again"))
+    wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+    told = tab.run("document.querySelector('#dialog .problem').textContent")
+    assert told.startswith("The console did not answer: look whether this was done")
+    live.run(live.client.tokens.issue(label="of somebody else"))
+    wait_for(tab, "text('notice') === 'The console did not answer.'")
+    tab.block()
+    wait_for(tab, "rows('view-tokens').some((row) => cells(row)[0] === 'of somebody else')")
+    wait_for(tab, "document.getElementById('notice').hidden")
+    confirm(tab)
+    wait_for(tab, "document.querySelector('#dialog code') !== null")
+    tab.run("document.querySelector('#dialog .buttons button').click()")
+    assert "asked again" in live.run(tokens(live))
+    tab.press("1", 49, "1")
+
+
 async def tokens(live: LiveConsole) -> dict[str, BootstrapToken]:
     return {each.label: each async for each in live.client.tokens.list(all=True)}
 
@@ -220,6 +241,18 @@ def test_revoke_an_operator(live: LiveConsole, tab: Tab) -> None:
     closed(tab)
     everybody = live.run(live.client.administrators.list(all=True))
     assert [each.revoked for each in everybody if each.name == "mallory"] == [True]
+    tab.press("1", 49, "1")
+
+
+def test_a_page_out_of_sight_forgets_the_dialog(browser: Chromium, tab: Tab) -> None:
+    """It is emptied when it is closed, though a page out of sight has no frames."""
+    tab.press("2", 50, "2")
+    tab.run("document.getElementById('token-issue').click()")
+    with Tab(browser):
+        wait_for(tab, "document.hidden")
+        tab.run("document.querySelector('#dialog form > .buttons > :first-child').click()")
+        assert tab.run("document.getElementById('dialog').childElementCount") == 0
+    wait_for(tab, "!document.hidden")
     tab.press("1", 49, "1")
 
 

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from nc.console.guard import Guard
+from nc.console.guard import AGAIN_SCRIPT, Guard
+from nc.history.export.page_files import inline_source
 from nc.secrets import SystemSecrets
-from tests.support.chromium import Tab
-from tests.support.live_console import LiveConsole, enter
+from tests.support.chromium import Chromium, Tab
+from tests.support.live_console import SHOWS_ITS_LOG, LiveConsole, arrive, enter
 
 ALL_HEADERS = ("content-security-policy", "x-content-type-options", "referrer-policy")
 
@@ -111,12 +112,13 @@ def test_another_sites_page_cannot_act(inside: Caller) -> None:
 
 
 def test_every_answer_has_the_headers(inside: Caller) -> None:
-    """Refusals and files, too; and scripts come from files of the console alone."""
+    """Refusals and files, too; and scripts are files of the console, and one that is named."""
     for path in ("/", "/api/me", "/nothing", "/page/colours.css", inside.once):
         _, headers, _ = inside.ask(path)
         assert all(headers[name] for name in ALL_HEADERS), path
         policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+        scripts = f"script-src 'self' {inline_source(AGAIN_SCRIPT)};"
+        assert policy.startswith(f"default-src 'none'; {scripts} style-src 'self';")
         assert "unsafe" not in policy
         assert headers["cache-control"] == "no-store"
 
@@ -148,6 +150,16 @@ def test_two_consoles_have_nothing_in_common() -> None:
     urls = {Guard(None, 1, SystemSecrets()).url for _ in range(3)}  # type: ignore[arg-type]
     assert len(urls) == 3
     assert all(re.fullmatch(r"http://127\.0\.0\.1:1/open/[0-9a-f]{64}", url) for url in urls)
+
+
+def test_a_page_that_lacks_a_file_is_loaded_anew(live: LiveConsole, browser: Chromium) -> None:
+    """As after the browser gave a request up, since the network of its machine changed."""
+    with Tab(browser) as opening:
+        opening.block("*/page/model.js")
+        opening.visit(live.start_console())
+        arrive(opening, "location.pathname === '/' && document.readyState === 'complete'")
+        opening.block()
+        arrive(opening, SHOWS_ITS_LOG)
 
 
 def test_nothing_secret_is_in_the_page(live: LiveConsole, tab: Tab) -> None:

@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,9 @@ PATIENCE_S = 60.0
 
 _READ_BYTES = 1 << 20
 
+# A test beside this one that makes a network interface would have it give up its requests.
+WITHOUT_NETLINK = (sys.executable, "-IS", str(Path(__file__).with_name("without_netlink.py")))
+
 
 def is_installed() -> bool:
     """Whether this machine has Chromium."""
@@ -60,7 +64,7 @@ class Chromium:
         command = f'exec "$0" "$@" 3<&{to_child} 4>&{from_child}'
         options = (*OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank")
         self._process = subprocess.Popen(
-            ["/bin/bash", "-c", command, PROGRAM, *options],
+            [*WITHOUT_NETLINK, "/bin/bash", "-c", command, PROGRAM, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -90,7 +94,8 @@ class Chromium:
         """Call a method of the protocol; what happens meanwhile is added to `events`.
 
         Raises:
-            RuntimeError: Chromium refused, or is gone.
+            RuntimeError: Chromium refused, as it does if the page goes on to another one meanwhile.
+            TimeoutError: it says nothing any more.
         """
         self._calls += 1
         message = {"id": self._calls, "method": method, "params": parameters}
@@ -116,7 +121,7 @@ class Chromium:
             readable, _, _ = select.select([self._read], [], [], PATIENCE_S)
             data = os.read(self._read, _READ_BYTES) if readable else b""
             if not data:
-                raise RuntimeError("Chromium says nothing any more")
+                raise TimeoutError("Chromium says nothing any more")
             self._unread += data
         message, _, self._unread = self._unread.partition(b"\0")
         received: dict[str, Any] = json.loads(message)
@@ -208,6 +213,10 @@ class Tab:
         self.point(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def block(self, *addresses: str) -> None:
+        """Let requests for these fail, `*` being anything, and no others any more."""
+        self._call("Network.setBlockedURLs", urls=addresses)
 
     def paper(self) -> bytes:
         """What is printed, as PDF."""

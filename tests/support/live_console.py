@@ -119,34 +119,44 @@ class LiveConsole:
         return Context.of_certificates(folder, host=LOOPBACK, port=self.port)
 
 
+SHOWS_ITS_LOG = "document.querySelector('#events-rows .row') !== null"
+
+
 def enter(tab: Tab, url: str) -> None:
     """Open the one-time URL, and wait until the console shows its log."""
     tab.visit(url)
+    arrive(tab, SHOWS_ITS_LOG)
+    tab.run(LIBRARY)
+
+
+def arrive(tab: Tab, condition: str) -> None:
+    """Wait until an expression is true in the page, or in one that it goes on to."""
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
         try:
-            if tab.run("document.querySelector('#events-rows .row') !== null"):
-                tab.run(LIBRARY)
+            if tab.run(condition):
                 return
         except RuntimeError:  # the page went on to another one meanwhile
             continue
-    raise TimeoutError(f"{url} does not show a log: {tab.run(STATE)}, {tab.complaints()}")
+    raise TimeoutError(f"{condition}: {tab.run(STATE)}, {tab.complaints()}")
 
 
 def wait_for(tab: Tab, condition: str) -> None:
     """Wait until an expression is true in the page.
 
     Raises:
-        RuntimeError: it never is.
+        TimeoutError: it never is.
     """
-    tab.run(
-        f"""new Promise((done, fail) => {{
+    came = tab.run(
+        f"""new Promise((done) => {{
               const end = performance.now() + {1000 * PATIENCE_S};
               const look = () => {{
-                if ({condition}) done();
-                else if (performance.now() > end) fail(new Error({condition!r}));
+                if ({condition}) done(true);
+                else if (performance.now() > end) done(false);
                 else setTimeout(look, 10);
               }};
               look();
             }})"""
     )
+    if not came:
+        raise TimeoutError(f"{condition}: {tab.run(STATE)}, {tab.complaints()}")

@@ -79,13 +79,14 @@ globalThis.set = (id, value) => {
 globalThis.everyRow = async (id) => {
   const box = document.querySelector(`#${id} .rows`);
   const found = new Map();
-  box.scrollTop = 0;
-  for (;;) {
+  for (let top = 0; ; ) {
+    box.scrollTop = top;
+    const wanted = box.scrollTop; // no further than its end
     await frame();
+    if (box.scrollTop !== wanted) continue; // it was resized: the chosen row stays in sight
     for (const row of rows(id)) found.set(row.ariaRowIndex, cells(row));
-    const before = box.scrollTop;
-    box.scrollTop += box.clientHeight;
-    if (box.scrollTop === before) return [...found.values()];
+    if (wanted < top) return [...found.values()];
+    top = wanted + box.clientHeight;
   }
 };
 0

@@ -14,7 +14,7 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
   const buttons = box(
     "div",
     "buttons",
-    button("Cancel", "action", () => dialog.close()),
+    button("Cancel", "action", () => close()),
     yes,
   );
   const heading = line("h2", title);
@@ -22,6 +22,7 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
   form.append(heading, ...meaning.map((text) => line("p", text)), ...fields, problem, buttons);
   dialog.replaceChildren(form);
   dialog.showModal();
+  let close;
   return new Promise((done) => {
     let isDone = false;
     const ended = () => {
@@ -31,6 +32,10 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
       done(isDone);
     };
     dialog.addEventListener("close", ended);
+    close = () => {
+      dialog.close();
+      ended(); // the browser says so with its next frame, and a page out of sight has none
+    };
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       yes.disabled = true;
@@ -38,10 +43,10 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
       try {
         const shown = await run();
         isDone = true;
-        if (!shown) return dialog.close();
-        const close = button("Close", "action main", () => dialog.close());
-        dialog.replaceChildren(box("div", "", heading, ...shown, box("div", "buttons", close)));
-        close.focus();
+        if (!shown) return close();
+        const closing = button("Close", "action main", close);
+        dialog.replaceChildren(box("div", "", heading, ...shown, box("div", "buttons", closing)));
+        closing.focus();
       } catch (error) {
         setText(problem, error.message);
         problem.hidden = false;

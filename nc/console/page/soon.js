@@ -1,8 +1,10 @@
 // Loads that follow the slider: not more than one at a time, and the last that was wanted.
 
+import { Unanswered } from "./api.js";
 import { complain } from "./live.js";
 
 const PAUSE_MS = 120;
+const AGAIN_MS = 1000; // after a load that was not answered
 
 // A function that loads soon after it was called, however often.
 export function soon(load) {
@@ -10,14 +12,17 @@ export function soon(load) {
   const run = async () => {
     timer = 0;
     [isLoading, isWanted] = [true, false];
+    let isUnanswered = false;
     try {
       await load();
       complain("");
     } catch (error) {
       complain(error.message);
+      isUnanswered = error instanceof Unanswered;
     }
     isLoading = false;
-    if (isWanted) wait();
+    if (isUnanswered) timer = setTimeout(run, AGAIN_MS);
+    else if (isWanted) wait();
   };
   const wait = () => {
     if (isLoading) isWanted = true;

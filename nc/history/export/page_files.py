@@ -6,7 +6,9 @@ same program, modules import without renaming, and no two have a name of their t
 """
 
 import re
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from string import Template
 from typing import Final
@@ -30,6 +32,11 @@ def imports_of(text: str) -> list[str]:
 def page_html(**parts: str) -> str:
     """The HTML with its parts: `head`, `title`, `views` and `scripts`."""
     return Template(page_file("page.html")).substitute(parts)
+
+
+def inline_source(text: str) -> str:
+    """What a content security policy calls an inline script or style that it lets pass."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def one_style() -> str:
