@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from nc.domain import leadership as leadership_rules
-from nc.domain.events import Event
 from nc.replica import leadership
 from nc.replica.errors import NoMajority
 from nc.replica.leases import LeaderLeases
 from nc.replica.queue import CommandQueue
 from nc.replica.role import Role
-from nc.replica.shared import SharedReplica
 from nc.server.membership import Membership
 from nc.server.standing import OwnSessions
 from tests.testing.cluster_planting import A_LINK_TOO_MANY, ClusterBug, into
@@ -78,16 +76,6 @@ def an_open_outcome_is_called_a_success(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         CommandQueue, "leave_open", lambda queue, count: queue.answer([[] for _ in range(count)])
     )
-
-
-@bug("an old link's end does not touch a newer one", *A_LINK_TOO_MANY, is_shared=True)
-def a_replaced_leader_asks_the_next_one_in_a_followers_place(patch: pytest.MonkeyPatch) -> None:
-    """For a link that a newer one has replaced since, and that comes back by it."""
-
-    async def insisting(self: SharedReplica, command: Any, origin: Any) -> list[Event]:
-        return await self.submit(command, origin, internal=True)
-
-    patch.setattr(SharedReplica, "carry_out", insisting)
 
 
 @bug("a link is lost with its server alone", is_shared=True)

@@ -21,7 +21,6 @@ BY_SITUATION = {
     "a refused end of a link is not asked for again",
     "a replaced link outlives the server of the newer one",
     "a start whose outcome is open is asked for under another session",
-    "a replaced leader asks the next one in a followers place",
 }
 
 FEW_ACTS = draw(3, 8, is_shared=True)

@@ -3,12 +3,9 @@
 import pytest
 
 from nc.testing import CheckHealth, CheckState
-from nc.testing.contract.laws import links
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import (
-    Break,
-    BreakLink,
     Call,
     DuplicateNode,
     Expire,
@@ -100,22 +97,6 @@ FOUND_IN_CLUSTERS = {
                 TroubleAll(20_000, 40, Trouble.BUSY),
                 *(SwitchOff(25_000, f"node {number}", False) for number in (1, 2, 3, 4)),
                 Call(65_000, CheckState("node 1")),
-            ),
-        ),
-    ),
-    "a leader is replaced while two links of a node wait for its answer": (
-        "a replaced leader asks the next one in a followers place",
-        links.an_old_link_s_end_does_not_touch_a_newer_one,
-        Plan(
-            519_789,
-            "10.1.1.1/24",
-            is_shared=True,
-            actions=(
-                Join(1000, "node 1", replica=1),
-                TroubleAll(5000, 60, Trouble.LOSES_ANSWERS),
-                KillServer(5500, down_s=1, replica=1),
-                BreakLink(5700, "node 1", Break.AT_SERVER),
-                KillServer(7700, down_s=1, replica=2),
             ),
         ),
     ),
