@@ -2,7 +2,8 @@
 
 import pytest
 
-from nc.testing import CheckHealth, CheckState
+from nc.testing import CheckHealth, CheckState, Unregister
+from nc.testing.contract.administration import AssignAddress
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import (
@@ -14,7 +15,7 @@ from nc.testing.simulation.actions import (
     SwitchOff,
     SwitchOn,
 )
-from nc.testing.simulation.outages import CutPower, KillServer, RestartServer
+from nc.testing.simulation.outages import CutPower, FailSync, KillServer, RestartServer
 from nc.testing.simulation.quarrels import LOG, Ask, Cut, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -178,3 +179,34 @@ def test_what_a_copy_loses_at_a_power_cut_is_read_again() -> None:
         found.append(int(lines[-1].rpartition(" ")[2]))
     lost, kept = found
     assert 0 < lost < kept
+
+
+def test_an_address_may_be_given_back_between_two_looks() -> None:
+    """Who held it twice may have lost it in between: agents come and go without a call."""
+    actions = (
+        *(Join(1000 * min(number, 2), f"node {number}") for number in range(1, 7)),
+        Call(4000, CheckState("node 1")),
+        SwitchOff(5000, "node 1", silently=False),
+        Join(10_000, "node 7"),  # the network is full: it is given what node 1 had
+        Call(20_000, CheckState("node 7")),
+        Call(21_000, Unregister("node 7")),
+        SwitchOn(30_000, "node 1"),
+        Call(45_000, CheckState("node 1")),
+    )
+    chronicle = play(Plan(1, "10.1.1.1/28", is_shared=False, actions=actions))
+    assert sum(" connected as 10.1.1.3" in line for line in chronicle.lines) == 3
+    assert judged(chronicle).breaches == []
+
+
+def test_an_address_that_was_assigned_without_an_answer_may_be_a_nodes() -> None:
+    """The disk failed after it was written, and the server says so when it has started again."""
+    actions = (
+        Join(1000, "node 1"),
+        Call(3000, CheckState("node 1")),
+        FailSync(6000, in_steps=2),
+        Call(6000, AssignAddress("node 1", address="10.1.1.5", caller="admin")),
+        Call(20_000, CheckState("node 1")),
+    )
+    chronicle = play(Plan(1, "10.1.1.1/24", is_shared=False, actions=actions))
+    assert any("AssignAddress" in line and "no answer" in line for line in chronicle.lines)
+    assert judged(chronicle).breaches == []

@@ -191,4 +191,5 @@ def _tell(report: Report, target: str, output: Output, junit: Path | None) -> No
     if not report.is_good:
         count = len(report.broken)
         laws = "a law is broken" if count == 1 else f"{count} laws are broken"
-        raise OperationFailed(f"{laws}; search again with --seed {report.seed}")
+        seed = report.seed + report.first_breach - 1  # that trial comes first then
+        raise OperationFailed(f"{laws}; search again with --seed {seed}")

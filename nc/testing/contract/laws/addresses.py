@@ -1,6 +1,6 @@
 """Laws about addresses: each has one holder, and stays with it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from itertools import combinations
 from typing import Any, Final
@@ -38,8 +38,9 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
     """Each node, its address, and the first and the last round in which it certainly holds it.
 
     What is held twice in a row was held in between, but for a handshake: it might have been lost
-    and given again.
+    and given again. Agents' handshakes are no steps.
     """
+    may_have_been_lost = history.is_cluster and _is_any_reclaimed(history)
     spans: dict[str, tuple[str, int, int]] = {}
     for step in history.steps:
         operation: Any = step.operation
@@ -50,7 +51,7 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
         if operation.node == ops.SERVER_NODE:
             continue  # an idle node may still hold what is the server's in a new network
         node, held = operation.node, spans.get(operation.node)
-        if held is not None and isinstance(operation, ops.Handshake):
+        if held is not None and (may_have_been_lost or isinstance(operation, ops.Handshake)):
             yield node, *spans.pop(node)
             held = None
         if not step.is_ok or not (address := step.facts.address):
@@ -77,16 +78,27 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
     if moved or len(handed) > len(assignable(history.network)) or _is_any_reclaimed(history):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was answered
-    assigned = {  # nodes, and the rounds in which they were perhaps given another one
-        (node, step.round)
-        for step, node, _ in observed.nodes
-        if isinstance(step.operation, adm.AssignAddress)
-    }
+    given = _rounds_of_other_addresses(history)
     for step, node, phase in observed.nodes:
-        if (node, step.round) in assigned:
-            known.pop(node, None)
-        elif step.is_ok and phase is Phase.LIVE:
+        rounds = given.get(node, ())
+        if node in known and any(known[node][1] <= each <= step.round for each in rounds):
+            del known[node]
+        if step.is_ok and phase is Phase.LIVE and step.round not in rounds:
             yield from _same_address(known, step, node)
+
+
+def _rounds_of_other_addresses(history: History) -> dict[str, Collection[int]]:
+    """The rounds in which a node was perhaps given another address.
+
+    One that was not answered may be carried out at any later time.
+    """
+    found: dict[str, Collection[int]] = {}
+    for step in history.steps:
+        if isinstance(step.operation, adm.AssignAddress):
+            last = step.round if step.answer is not None else history.steps[-1].round
+            rounds = found.get(step.operation.node, ())
+            found[step.operation.node] = {*rounds, *range(step.round, last + 1)}
+    return found
 
 
 def _same_address(known: dict[str, tuple[str, int]], step: Step, node: str) -> Iterator[Evidence]:
