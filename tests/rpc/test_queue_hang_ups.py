@@ -153,7 +153,8 @@ async def test_a_connection_that_cannot_be_silent_ends_at_once(
                 peer.socket.sendall(headers(1, UNARY.encode(), fields=[(b"party", b"stranger")]))
                 await running.until(partial(is_seen, count))
             await asyncio.to_thread(read_to_the_end, second)
-        assert (running.server.hang_ups.silenced, running.server.hang_ups.ended) == (1, 1)
+        counts = running.server.hang_ups
+        await running.until(lambda: (counts.silenced, counts.ended) == (1, 1))
 
 
 @pytest.mark.parametrize("most", [1, 2])
