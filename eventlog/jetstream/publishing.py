@@ -93,8 +93,8 @@ async def publish(
 async def require_publishing(client: Connection, address: StreamAddress) -> None:
     """Find out whether this user may publish, before anything is made for it.
 
-    The message names another stream than the one that it goes to, so every server refuses it, and
-    before the stream is made none answers. Who is refused is told so in either case.
+    The message names another stream than the one that it goes to, so that no server stores it.
+    NATS reports a missing permission all the same, also before the stream is made.
 
     Raises:
         LogUnavailable: it may not.

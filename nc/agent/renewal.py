@@ -119,7 +119,7 @@ async def renew(
 
 
 def _why(error: Exception) -> str:
-    """Why there was no renewal; what nobody foresaw has its kind, too."""
+    """Why there was no renewal; with its type, if it is an error that is not expected."""
     return str(error) if isinstance(error, RenewalFailed | OSError) else repr(error)
 
 

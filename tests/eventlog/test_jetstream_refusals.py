@@ -133,16 +133,26 @@ async def test_a_move_that_is_refused_says_why(
             await moving()
 
 
+@contextlib.asynccontextmanager
+async def impatient_log(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[NatsServer, jetstream.JetStreamLog]]:
+    """A log that gives an append up after one try, and its server."""
+    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
+    with nats_server(folder / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, folder / "copy")
+        log.busy_after_s = 0.0
+        yield server, log
+        await log.close()
+
+
 async def test_a_connection_that_is_not_made_again_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An append that has no answer says why: nobody is there, or lets this program in no more."""
-    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
-    with nats_server(tmp_path / "nats") as server:
-        address = address_of(server, stream="L")
-        await jetstream.make(address, replicas=1)
-        log = await jetstream.open(address, tmp_path / "copy")
-        log.busy_after_s = 0.0
+    async with impatient_log(tmp_path, monkeypatch) as (server, log):
 
         async def append() -> None:
             await log.append(b"x", 1, 0)
@@ -152,19 +162,13 @@ async def test_a_connection_that_is_not_made_again_is_explained(
         server.extra = 'authorization { token: "secret" }'
         server.start(server.monitor)
         await _refusal(append, "no server of NATS lets this program in: it wants to know", LogBusy)
-        await log.close()
 
 
 async def test_who_is_turned_away_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that ends a connection, as when credentials have ended, may let it in again."""
-    monkeypatch.setattr("eventlog.jetstream.publishing.TRY_S", 0.3)
-    with nats_server(tmp_path / "nats") as server:
-        address = address_of(server, stream="L")
-        await jetstream.make(address, replicas=1)
-        log = await jetstream.open(address, tmp_path / "copy")
-        log.busy_after_s = 0.0
+    async with impatient_log(tmp_path, monkeypatch) as (server, log):
         server.reload('authorization { token: "secret" }')
         await _refusal(partial(log.append, b"x", 1, 0), "it wants to know who this is", LogBusy)
         server.reload("")
