@@ -9,12 +9,14 @@
     (SEGV BUS FPE ILL ABRT
     TRAP SYS)                   the kernel ends it
 
-The commands that end by themselves ignore USR1 and USR2 only.
+The commands that end by themselves ignore USR1 and USR2 only. Those that leave something behind
+unless they end in order take TERM and HUP as Ctrl-C (`ended_in_order`).
 """
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 STOPPING: Final = frozenset(
@@ -44,3 +46,22 @@ def handle(stop: Callable[[], object], reload: Callable[[], object]) -> None:
     for number in STOPPING:
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Take TERM and HUP as Ctrl-C: what is temporary is removed, and a terminal is as it was."""
+
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)  # for which event loops have a handler
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    takes_interrupts = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # no job of a script
+    try:
+        for number, handler in before.items():
+            if takes_interrupts and handler is signal.SIG_DFL:  # nohup ignores HUP
+                signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

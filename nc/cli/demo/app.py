@@ -15,6 +15,7 @@ from nc.cli.event_loop import run_async
 from nc.cli.extras import require_extra
 from nc.cli.log.show import displayer
 from nc.cli.options import Output
+from nc.cli.signals import ended_in_order
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
@@ -43,7 +44,8 @@ def demo(
     """
     output = Console(highlight=False)
     if not live:
-        run_async(_play(output))
+        with ended_in_order():
+            run_async(_play(output))
         return
     for package in ("starlette", "uvicorn"):
         require_extra("console", package)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -152,6 +153,22 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
         terminal.until("2 of 3", "AddressBound")
         terminal.press("\x03")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_as_ctrl_c_does(story: Path, tmp_path: Path, number: int) -> None:
+    """The terminal is given back, and what was unpacked is removed."""
+    exported, temporary = tmp_path / "log.zip", tmp_path / "temporary"
+    temporary.mkdir()
+    to = ("--format", "binary", "--out", str(exported))
+    run_here("network-controller", "log", "export", "--log", str(story), *to)
+    words = ("log", "replay", "--step", "--log", exported)
+    with Terminal(BIN / "network-controller", *words, temporary=temporary) as terminal:
+        terminal.until(f"0 of {EVENTS}  paused")
+        terminal.send_signal(number)
+        assert terminal.ended() == 0
+        assert b"\x1b[?1049l" in terminal.output  # leave the alternate screen (xterm)
+    assert list(temporary.iterdir()) == []
 
 
 def test_it_plays_what_a_server_has(server: ServerProcess) -> None:
