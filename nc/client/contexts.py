@@ -287,7 +287,7 @@ def _check_entry(name: str, entry: Any) -> None:
     for key, value in entry.items():
         if key in _NUMBERS and not (type(value) is int and 0 < value <= _LAST_PORT):
             raise ValueError(f"context {name}: {key}: expected a number from 1 to {_LAST_PORT}")
-        if key in _TEXTS and not (isinstance(value, str) and value.isprintable() and value):
+        if key in _TEXTS and not (isinstance(value, str) and value and "\0" not in value):
             raise ValueError(f"context {name}: {key}: expected a text")
         if key == "plaintext" and not isinstance(value, bool):
             raise ValueError(f"context {name}: plaintext: expected true or false")
