@@ -1,14 +1,18 @@
 """`log replay`: against the digests of a log, and in a real terminal."""
 
+import io
 import json
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from eventlog import LogReader
+from nc.cli.log import replay as command
 from nc.cli.log.replay import _Read, _recording
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event, TokenIssued
@@ -116,6 +120,23 @@ def test_wrong_usage_is_one_line(story: Path, arguments: tuple[str, ...], words:
     done = replay(story, *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert words in done.stderr
+
+
+class ATerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])
+def test_it_needs_all_of_a_terminal(
+    story: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """Also stderr, on which the screen is drawn: with `2> FILE` it would be in the file."""
+    monkeypatch.setattr(command, "_play", lambda *_: pytest.fail("it plays"))
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO() if name == missing else ATerminal())
+    with pytest.raises(typer.BadParameter, match="needs a terminal"):
+        command.replay(log=str(story))
 
 
 def test_it_plays_in_a_terminal(story: Path) -> None:
