@@ -8,12 +8,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nc.client.contexts import Context, ContextError, Contexts
+from nc.client.contexts import Context, ContextError, Contexts, config_folder
 from nc.data_folder import default_data_dir
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 PORTS = st.integers(1, 65_535)
-PATHS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20)
+PATHS = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20) | st.just(
+    "~no-one/x"
+)
 ENTRIES = st.fixed_dictionaries(
     {},
     optional={
@@ -105,6 +107,16 @@ def test_paths_are_relative_to_the_file(home: Path) -> None:
     assert context.ca == home / "prod" / "ca.pem"
     assert context.certificate == Path("/etc/nc/client.pem")
     assert context.key == Path("~/key.pem").expanduser()
+
+
+def test_a_user_may_have_no_name_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that a container is started with: options name what there is."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert default_data_dir() == Path("/.local/share/network-controller")
+    assert config_folder() == Path("/.config/network-controller")
 
 
 def test_removing_the_current_context_leaves_none(home: Path) -> None:
