@@ -195,8 +195,7 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        begun, epoch = own in state.sessions, state.leader.epoch + 1
-        command = StandForElection(own, epoch, address, has_begun=begun)
+        command = StandForElection(own, state.leader.epoch + 1, address, last_seq=state.seq)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:

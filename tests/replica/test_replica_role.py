@@ -9,6 +9,8 @@ import pytest
 from rpds import HashTrieMap
 
 from eventlog.errors import LogBusy, LogRewound
+from nc.domain.decide import Command, decide
+from nc.domain.errors import ElectionLost
 from nc.domain.leadership import Leader
 from nc.domain.state import State
 from nc.replica.errors import NotCurrent
@@ -185,6 +187,27 @@ async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
     role.follow([])
     assert not await role.stand("192.0.2.2:6440", "request")
     assert stood == []
+
+
+async def test_who_stands_while_the_server_before_it_is_lost_is_not_elected() -> None:
+    """The leader would have had to ask that one; now its last append speaks for it, for longer."""
+    clock = ManualClock()
+    role, replica = role_of("new", clock)
+    sessions = HashTrieMap({"a": "replica a", "before": "replica new"})
+    replica.state = State(seq=5, leader=LEADER, sessions=sessions)
+    role.begin()
+    clock.ns += 4 * NS
+    stood: list[Command] = []
+
+    async def stand(command: Command, _origin: object) -> None:
+        stood.append(command)
+
+    replica.stand = stand
+    await role.stand("192.0.2.2:6440", "request")
+    lost = State(seq=6, leader=LEADER, sessions=sessions.remove("before"))
+    assert decide(replica.state, *stood)
+    with pytest.raises(ElectionLost):
+        decide(lost, *stood)
 
 
 async def test_a_follower_knows_that_the_leaders_log_has_no_majority() -> None:
