@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from eventlog import jetstream
 from eventlog.jetstream import connection, publishing
+from eventlog.jetstream.log import BUSY_AFTER_S
 from tests.support.nats_identities import write_certificates
 from tests.support.nats_servers import NatsServer, address_of, nats_server
+from tests.support.replica_bench import on_a_loop
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -129,3 +134,30 @@ async def test_an_append_goes_on_by_another_way(
             next(way for way in ways if way.is_used).cut()
             assert await log.append(b"after", 1, 1) == 2
             await log.close()
+
+
+@on_a_loop
+async def test_how_long_a_server_is_out_of_date_counts_from_its_first_answer() -> None:
+    """Before it nobody answered, and nothing was known of the stream."""
+    loop = asyncio.get_running_loop()
+    asked_s: list[float] = []
+
+    async def request(*_: Any, **__: Any) -> Any:
+        if loop.time() < begun_s + publishing.TRY_S * 6:  # as long as there is no majority
+            await asyncio.sleep(PATIENCE_S)
+        asked_s.append(loop.time())
+        is_behind = asked_s[-1] < asked_s[0] + publishing._REWOUND_AFTER_S
+        error = {"err_code": 10071, "description": "wrong last sequence: 1"}
+        answer = {"error": error} if is_behind else {"seq": 3}
+        return SimpleNamespace(data=json.dumps(answer).encode())
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    client: Any = SimpleNamespace(denied="", problem="", request=request, force_reconnect=nothing)
+    tail: Any = SimpleNamespace(kept=0, chain_at=lambda _: None, pass_own=nothing)
+    record: Any = SimpleNamespace(chain=b"chain")
+    address, begun_s = jetstream.StreamAddress.parse("nats://h/s?monitor=1"), loop.time()
+    pending = publishing.Pending(2, record, b"data")
+    outcome = await publishing.publish(client, address, tail, pending, BUSY_AFTER_S)
+    assert outcome is publishing.Outcome.APPENDED
