@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from eventlog import jetstream
-from eventlog.jetstream import connection, publishing
+from eventlog.jetstream import connection, publishing, tail
 from eventlog.jetstream.log import BUSY_AFTER_S
+from eventlog.jetstream.messages import Codec
 from tests.support.nats_identities import write_certificates
 from tests.support.nats_servers import NatsServer, address_of, nats_server
 from tests.support.replica_bench import on_a_loop
@@ -155,9 +156,35 @@ async def test_how_long_a_server_is_out_of_date_counts_from_its_first_answer() -
         pass
 
     client: Any = SimpleNamespace(denied="", problem="", request=request, force_reconnect=nothing)
-    tail: Any = SimpleNamespace(kept=0, chain_at=lambda _: None, pass_own=nothing)
+    reading: Any = SimpleNamespace(kept=0, chain_at=lambda _: None, pass_own=nothing)
     record: Any = SimpleNamespace(chain=b"chain")
     address, begun_s = jetstream.StreamAddress.parse("nats://h/s?monitor=1"), loop.time()
     pending = publishing.Pending(2, record, b"data")
-    outcome = await publishing.publish(client, address, tail, pending, BUSY_AFTER_S)
+    outcome = await publishing.publish(client, address, reading, pending, BUSY_AFTER_S)
     assert outcome is publishing.Outcome.APPENDED
+
+
+@on_a_loop
+async def test_a_start_gives_the_first_server_that_answers_time_to_be_up_to_date(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a power failure, while servers of NATS come back one after the other."""
+    loop = asyncio.get_running_loop()
+    begun_s, nobody_s, behind_s = loop.time(), tail._PATIENCE_S - 1, tail._PATIENCE_S - 2
+
+    async def search(_tail: object) -> int | None:
+        if loop.time() < begun_s + nobody_s:
+            raise TimeoutError
+        return None if loop.time() < begun_s + nobody_s + behind_s else 7
+
+    async def has_leader(_tail: object) -> bool:
+        return True
+
+    monkeypatch.setattr(tail.Tail, "_search", search)
+    monkeypatch.setattr(tail.Tail, "_has_leader", has_leader)
+    client: Any = SimpleNamespace(denied="", has_jetstream=True)
+    copy: Any = SimpleNamespace(last_seq=5, head=b"chain", epoch=1, is_marked=False)
+    address, codec = jetstream.StreamAddress.parse("nats://h/s?monitor=1"), Codec("s", bytes(16))
+    reading = tail.Tail(client, address, codec, copy)
+    await reading._locate()
+    assert reading.end.stream_seq == 7
