@@ -102,6 +102,7 @@ class SharedEdge(Edge):
             node_id=caller.node_id,
             not_after_ms=caller.not_after_ms,
             serial=caller.serial,
+            peer=record.peer,
         )
         request = pb.ForwardRequest(session=self.role.replica.session, call=call)
         try:
