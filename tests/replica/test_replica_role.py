@@ -18,7 +18,7 @@ from nc.replica.leases import NS, Granted
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
 from nc.replica.touch import CHANGE_WAIT_S
-from tests.support.replica_bench import ManualClock
+from tests.support.replica_bench import ManualClock, on_a_loop
 
 SESSIONS = HashTrieMap({name: f"replica {name}" for name in ("a", "b", "c")})
 LEADER = Leader("a", 1, "192.0.2.1:6440")
@@ -166,11 +166,30 @@ async def test_a_leader_whose_log_has_ended_does_not_try_again_and_again() -> No
     assert 1 <= tries < turns / 10
 
 
+@on_a_loop
+async def test_a_leader_renews_its_lease_whatever_the_last_try_has_died_of() -> None:
+    """Else no server would answer any more, though all hear the leader, and none is elected."""
+    tries, is_again = 0, asyncio.Event()
+
+    async def fail() -> int:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            is_again.set()
+        raise KeyError("a bug")
+
+    clock = ManualClock()
+    role, _ = role_of("a", clock, fail)
+    clock.ns += 60 * NS
+    role.look()
+    await is_again.wait()
+    role.stop()
+
+
 async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
     """As when all servers of a cluster start at once: each finds that the last leader has ended.
 
-    Who was elected has not begun its session yet; one elected after it would have to keep quiet for
-    as long as an append may speak for it.
+    Who was elected has not begun its session yet; one elected after it would have to keep quiet.
     """
     clock = ManualClock()
     role, replica = role_of("b", clock)
