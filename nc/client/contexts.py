@@ -238,7 +238,7 @@ class Contexts:
         text = yaml.safe_dump(content, sort_keys=False)
         try:
             OS_FILES.make_folder(self.path.parent)
-            replace_file(OS_FILES, self.path, text.encode(), _MODE)
+            replace_file(OS_FILES, self.path.resolve(), text.encode(), _MODE)
         except OSError as error:
             raise ContextError(
                 f"{self.path} cannot be written: {error.strerror}",
@@ -292,5 +292,7 @@ def _check_entry(name: str, entry: Any) -> None:
             raise ValueError(f"context {name}: {key}: expected a number from 1 to {_LAST_PORT}")
         if key in _TEXTS and not (isinstance(value, str) and value and "\0" not in value):
             raise ValueError(f"context {name}: {key}: expected a text")
+        if key == "server" and not value.isprintable():  # folders have any names
+            raise ValueError(f"context {name}: server: expected an address")
         if key == "plaintext" and not isinstance(value, bool):
             raise ValueError(f"context {name}: plaintext: expected true or false")

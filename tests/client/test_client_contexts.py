@@ -19,7 +19,7 @@ PATHS = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20)
 ENTRIES = st.fixed_dictionaries(
     {},
     optional={
-        "server": PATHS,
+        "server": st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20),
         "port": PORTS,
         "bootstrap_port": PORTS,
         "ca": PATHS,
@@ -107,6 +107,17 @@ def test_paths_are_relative_to_the_file(home: Path) -> None:
     assert context.ca == home / "prod" / "ca.pem"
     assert context.certificate == Path("/etc/nc/client.pem")
     assert context.key == Path("~/key.pem").expanduser()
+
+
+def test_a_link_to_the_file_stays_one(home: Path, tmp_path: Path) -> None:
+    """As programs leave it that keep a user's settings in a folder of their own."""
+    home.mkdir()
+    kept = tmp_path / "kept.yml"
+    kept.write_text("", encoding="utf-8")
+    (home / "contexts.yml").symlink_to(kept)
+    Contexts.load().with_entry("a", {}).using("a").save()
+    assert (home / "contexts.yml").is_symlink()
+    assert yaml.safe_load(kept.read_text(encoding="utf-8"))["current"] == "a"
 
 
 def test_a_user_may_have_no_name_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
