@@ -87,7 +87,11 @@ class _Console:
             try:
                 status = await self._client.server.status()
                 now = status.now.timestamp() * 1000 if status.now else 0
-                self._health = {"problem": self._feed.problem, "now_ms": round(now)}
+                self._health = {
+                    "problem": self._feed.problem,
+                    "now_ms": round(now),
+                    "is_degraded": bool(status.degraded),
+                }
             except CallFailed as error:
                 self._health = {"problem": str(error)}
             self._feed.tell()

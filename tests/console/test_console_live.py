@@ -198,6 +198,23 @@ def test_servers_have_rows_where_there_are_several(
     tab.press("1", 49, "1")
 
 
+def test_the_tab_says_that_the_server_is_degraded(
+    live: LiveConsole, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while another view is shown, and no more once all is well."""
+    status = live.run(live.client.server.status())
+
+    async def told(_server: Server) -> ServerStatus:
+        return replace(status, degraded=("the disk is full",))
+
+    assert tab.run("text('tab-server')") == "Server"
+    with monkeypatch.context() as patched:
+        patched.setattr(Server, "status", told)
+        wait_for(tab, "text('tab-server') === 'Server \u26a0'")
+    wait_for(tab, "text('tab-server') === 'Server'")
+    assert tab.run("document.getElementById('view-server').hidden")
+
+
 def test_a_server_that_comes_back(live: LiveConsole, tab: Tab) -> None:
     """While it is away the page says so; afterwards it goes on, and no event is there twice."""
     live.stop_server()
