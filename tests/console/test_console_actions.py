@@ -216,7 +216,7 @@ def test_an_answer_that_was_cut(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> No
     with monkeypatch.context() as patched:
         patched.setattr(answers, "JSONResponse", Cut)
         confirm(tab, (2, "unheard"))
-        wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+        wait_for(tab, "document.querySelector('#dialog .problem:not([hidden])') !== null")
         told = tab.run("document.querySelector('#dialog .problem').textContent")
         assert told.startswith("The console's answer was cut: look whether this was done")
         wait_for(tab, "text('notice') === 'The console\\'s answer was cut.'")
