@@ -87,8 +87,9 @@ class _Console:
             try:
                 status = await self._client.server.status()
                 now = status.now.timestamp() * 1000 if status.now else 0
+                problem = status.degraded[0] if status.out_of_touch_since else self._feed.problem
                 self._health = {
-                    "problem": self._feed.problem,
+                    "problem": problem,
                     "now_ms": round(now),
                     "is_degraded": bool(status.degraded),
                 }

@@ -28,6 +28,7 @@ from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import (
     LeaderFailed,
+    LeaderTooOld,
     NotLeading,
     OutcomeOpen,
     Overloaded,
@@ -111,7 +112,7 @@ class ReplicationService:
         if self._role.leases is None:
             raise NotLeading
         session = first.session
-        self._known[session] = peer_of(first.peer)
+        peer = self._known[session] = peer_of(first.peer)
         wake = asyncio.Event()
         self._wakes[wake] = None
         self._hear(session, first)
@@ -130,6 +131,9 @@ class ReplicationService:
             if self._role.leases is not None:
                 self._role.leases.broke(session)
             del self._wakes[wake]
+            has_begun = session in self._role.replica.state.sessions
+            if not has_begun and self._known.get(session) is peer:
+                del self._known[session]  # it may never begin, or calls again
             beating.cancel()
             await asyncio.wait([beating])
         if not beating.cancelled():
@@ -228,7 +232,7 @@ class ReplicationService:
     async def _call(self, wish: pb.Call, call: Call, response: pb.ForwardResponse) -> None:
         method = self._methods().get(wish.path.encode())
         if not isinstance(method, Method) or method.reads:
-            raise ValueError(f"{wish.path} is no method that is forwarded")
+            raise LeaderTooOld
         kind = CallerKind(wish.caller_kind)
         caller = Caller(kind, wish.actor, wish.node_id, wish.not_after_ms, wish.serial)
         its = Call(caller, method.name, wish.request_id, call.started_ns, peer=wish.peer)
