@@ -7,6 +7,7 @@ an error is like is known from its base class, without the package that raises i
 import importlib
 import json
 import re
+import resource
 import shlex
 import signal
 import sys
@@ -17,9 +18,17 @@ from typing import Any, NoReturn
 from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, unwritable
 from nc.errors import DAMAGED, DONE, FAILED, UNREACHABLE, USAGE, OperatorError
 
+_FEWEST_FILES = 128  # gRPC ends the process where it can open no more
+
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
-_GO_OPTION = re.compile(r"-[A-Za-z][A-Za-z0-9-]+(=|$)")
+# Short options that are joined, as in -ojson, -wo and -lsite=berlin, and -log, which is none.
+_JOINED = (
+    r"[afwy]*(v|l|o(table|text|json|yaml|name)?)?$"
+    r"|l(?!(abel|ast|ife|ifetime|imit|ink-listen|ink-port|isten|og)(=|$))"
+)
+_OUTPUT = re.compile(r"(--output$|--output=|-[afwy]*o)(.*)")
+_GO_OPTION = re.compile(rf"-(?!{_JOINED})[A-Za-z][A-Za-z0-9-]+(=|$)")
 
 
 class OperationFailed(OperatorError):
@@ -42,6 +51,10 @@ def run(program: str, module: str) -> NoReturn:
     sys.argv[1:] = with_double_dashes(sys.argv[1:])
     if (option := _empty_option(sys.argv[1:])) is not None:
         sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _FEWEST_FILES:
+        text = f"at most {files} files may be open; raise the limit to {_FEWEST_FILES} (ulimit -n)"
+        sys.exit(_report(program, text, FAILED, "failed"))
     sys.exit(_call(program, importlib.import_module(module).app))
 
 
@@ -148,11 +161,10 @@ def _empty_option(words: list[str]) -> str | None:
 
 def wants_json(words: list[str]) -> bool:
     """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
-    names = ("--output", "-o")
     values = [
-        word.removeprefix("--output=") if before not in names else word
-        for before, word in pairwise(("", *words))
-        if before in names or word.startswith("--output=")
+        given[2] or word
+        for before, word in pairwise(("", *words, ""))
+        if (given := _OUTPUT.fullmatch(before))
     ]
     return bool(values) and values[-1] == "json"
 
