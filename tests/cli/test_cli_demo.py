@@ -46,3 +46,18 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
     done, _ = probe("network-controller", "demo", "--console", blocked=("starlette", "uvicorn"))
     assert done.returncode == 1
     assert "pip install 'litekube-network-controller[console]'" in done.stderr
+
+
+def test_a_reader_that_has_gone_ends_it(tmp_path: Path) -> None:
+    """`demo --console | head` is no failure, and leaves nothing behind."""
+    command = f"{PROGRAM} demo --console --no-browser --pause 0.05 | head -4"
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  1. " in done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -54,7 +54,11 @@ def demo(
 
     for name in ("grpc", "nc.client"):  # what cannot be reached is shown on the page
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    run_async(play(output, pause, opens=browser))
+    try:
+        run_async(play(output, pause, opens=browser))
+    except SystemExit:
+        if not output.quiet:  # rich ends so where the reader of a pipe has gone
+            raise
 
 
 async def _play(console: Console) -> None:
