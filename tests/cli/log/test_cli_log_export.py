@@ -233,3 +233,21 @@ def test_a_bar_on_the_terminal_leaves_the_output_where_it_goes(
     exported = [json.loads(line)["seq"] for line in stdout.getvalue().splitlines()]
     assert exported == list(range(1, EVENTS + 1))
     assert "exporting" in stderr.getvalue()
+
+
+def test_lines_on_a_terminal_are_not_wrapped(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever copies one of them has a line of JSON."""
+    words = ("log", "export", "--format", "jsonl", "--data-dir", str(data_dir))
+    monkeypatch.setattr("sys.argv", ["network-controller", *words])
+    monkeypatch.setenv("TERM", "xterm")
+    with (
+        redirect_stdout(ATerminal()) as stdout,
+        redirect_stderr(ATerminal()) as stderr,
+        pytest.raises(SystemExit, match="0"),
+    ):
+        main()
+    exported = [json.loads(line)["seq"] for line in stdout.getvalue().splitlines()]
+    assert exported == list(range(1, EVENTS + 1))
+    assert stderr.getvalue() == ""
