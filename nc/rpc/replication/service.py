@@ -270,13 +270,13 @@ class ReplicationService:
 
     async def _change(self, request: pb.ForwardRequest) -> None:
         command, said = command_of(request.change), request.change
+        if isinstance(command, StopReplica):
+            await quiet_is_over(self._role, self._clock)  # its nodes need links elsewhere then
         sessions = self._role.replica.state.sessions
         if request.session not in sessions and not isinstance(command, StartReplica):
             raise SessionEnded
         if isinstance(command, HandOverAddress):
             command = self._with_waiting(command)
-        if isinstance(command, StopReplica):
-            await quiet_is_over(self._role, self._clock)  # its nodes need links elsewhere then
         origin = Origin(said.actor, said.method, said.request_id)
         await self._make(command, partial(self._role.replica.carry_out, origin=origin))
 
