@@ -294,5 +294,6 @@ class LeaderLeases:
 
     def successors(self, sessions: Collection[str]) -> list[str]:
         """The followers that may be elected in its place, that with the most first."""
-        able = [session for session in self.named() if session in sessions]
-        return sorted(able, key=lambda session: -self.members[session].applied_seq)
+        able = (session for session in self.named() if session in sessions)
+        sound = [session for session in able if not self.members[session].is_broken]
+        return sorted(sound, key=lambda session: -self.members[session].applied_seq)
