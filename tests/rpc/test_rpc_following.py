@@ -16,7 +16,7 @@ from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.pki.errors import AuthorityNotYetValid
-from nc.replica.errors import OutcomeOpen, Stopping, Unwritable
+from nc.replica.errors import NotLeading, OutcomeOpen, Stopping, Unwritable
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
 from nc.replica.role import Role
@@ -124,7 +124,8 @@ async def test_a_bug_of_the_leaders_is_no_mistake_of_the_callers() -> None:
         raise KeyError("an inner matter")
 
     lines = Lines()
-    state: Any = SimpleNamespace(current=broken, replica=SimpleNamespace(state=State()))
+    replica = SimpleNamespace(state=State(), decides=True)
+    state: Any = SimpleNamespace(current=broken, replica=replica)
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
     unused: Any = None
     parts = (unused, unused, unused, unused, unused, unused, log, unused)
@@ -136,3 +137,18 @@ async def test_a_bug_of_the_leaders_is_no_mistake_of_the_callers() -> None:
     assert [line["request_id"] for line in lines.named("rpc.crashed")] == ["id"]
     assert answer_to(error, "id").code == "500"
     assert isinstance(error, LATER)
+
+
+@on_a_loop
+async def test_who_leads_no_more_says_so_at_once() -> None:
+    """It may answer again only once it follows the next leader: whoever asks asks that one."""
+
+    async def current() -> None:
+        raise AssertionError("it waits")
+
+    replica = SimpleNamespace(state=State(), decides=False, leads=False)
+    role: Any = SimpleNamespace(current=current, replica=replica)
+    unused: Any = None
+    service = ReplicationService(cast(Role, role), *(unused,) * 8)
+    response = await service.forward(pb.ForwardRequest(), Call(ANONYMOUS, "forward", "id", 0))
+    assert isinstance(error_of(response.refusal), NotLeading)

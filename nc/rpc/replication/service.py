@@ -168,11 +168,9 @@ class ReplicationService:
         """Carry out what a caller or a link of a follower wants."""
         response = pb.ForwardResponse()
         try:
+            self._require_leading(request)  # whoever follows may wait long to be current
             await self._role.current()
-            is_stop = request.change.HasField("stop_replica")
-            replica = self._role.replica
-            if not (replica.decides or (is_stop and replica.leads)):
-                raise NotLeading  # noqa: TRY301 - answered as what `_change` raises
+            self._require_leading(request)
             if request.HasField("call"):
                 await self._call(request.call, call, response)
             else:
@@ -183,6 +181,11 @@ class ReplicationService:
             response.refusal.CopyFrom(refusal_of(LeaderFailed() if is_bug else error))
         response.seq = self._role.replica.state.seq
         return response
+
+    def _require_leading(self, request: pb.ForwardRequest) -> None:
+        replica, is_stop = self._role.replica, request.change.HasField("stop_replica")
+        if not (replica.decides or (is_stop and replica.leads)):
+            raise NotLeading
 
     async def _read(self, messages: Messages) -> pb.FromFollower | None:
         data = await messages.read()
