@@ -15,7 +15,7 @@ from typing import Final
 
 from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.replicas import Sessions
-from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
+from nc.replica.leases import BROKEN_OUT_AFTER_S, NEWCOMER_S, NS, QUIET_S
 
 # A follower that has heard nothing of the leader for so long stands for election. An election among
 # the servers that keep the log takes up to nine seconds: it must not look like a leader's death.
@@ -79,6 +79,8 @@ class Candidate:
             leader: the one before.
             sessions: as they were before the election.
         """
+        if self.predecessors(leader) and self._is_known(sessions):
+            return self.heard_ns + int(BROKEN_OUT_AFTER_S * NS)  # it has granted nothing since
         if not self._has_ended(leader, sessions):
             return self.heard_ns + int(max(QUIET_S, self._silence_s(leader, sessions)) * NS)
         has_followers = any(replica_id != self._replica_id for replica_id in sessions.values())

@@ -296,5 +296,5 @@ class LeaderLeases:
 
     def successors(self, sessions: Collection[str]) -> list[str]:
         """The followers that may be elected in its place, that with the most first."""
-        able = [session for session in self.named() if session in sessions]
-        return sorted(able, key=lambda session: -self.members[session].applied_seq)
+        able = sorted(self.named(), key=lambda each: -self.members[each].applied_seq)
+        return [each for each in able if each in sessions and not self.members[each].is_broken]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 
 from eventlog import jetstream
 from eventlog.jetstream import connection, publishing, tail
@@ -110,6 +111,34 @@ async def test_a_server_that_takes_nothing_any_more_is_left_at_the_end(
     for _, writer in streams:
         writer.transport.abort()
     listener.close()
+
+
+def test_a_connection_ends_whose_server_is_gone() -> None:
+    """On the loop that programs run on: what is still to be sent is left."""
+
+    async def end() -> None:
+        gone = asyncio.Event()
+
+        async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b'INFO {"server_id":"A","version":"2.11.0","max_payload":1024}\r\n')
+            await reader.readuntil(b"PING\r\n")
+            writer.write(b"PONG\r\n")
+            await gone.wait()
+            writer.transport.abort()
+
+        listener = await asyncio.start_server(greet, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        address = jetstream.StreamAddress.parse(f"nats://127.0.0.1:{port}/L")
+        client = await connection.connect(address)
+        listener.close()
+        gone.set()
+        while not client.why_lost:  # noqa: ASYNC110 - the client tells nobody
+            await asyncio.sleep(0)
+        await client.publish("x", b"late")
+        await connection.disconnect(client)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(end())
 
 
 async def test_an_append_goes_on_by_another_way(

@@ -5,7 +5,15 @@ from rpds import HashTrieMap
 
 from nc.domain.leadership import NO_LEADER, Leader
 from nc.replica.leadership import LOST_AFTER_LOOKS, SILENCE_S, Candidate, Silences
-from nc.replica.leases import APPEND_LEASE_S, GRANT_S, NEWCOMER_S, NS, QUIET_S, LeaderLeases
+from nc.replica.leases import (
+    APPEND_LEASE_S,
+    BROKEN_OUT_AFTER_S,
+    GRANT_S,
+    NEWCOMER_S,
+    NS,
+    QUIET_S,
+    LeaderLeases,
+)
 
 OTHER, OWN = Leader("other", 1), Leader("before", 1)
 ALONE = HashTrieMap({"own": "r"})
@@ -54,6 +62,17 @@ def test_a_leader_that_has_ended_is_replaced_at_once(
     assert made.stands_ns(leader, sessions) == HEARD
     quiet = HEARD + ns(QUIET_S) if leader != NO_LEADER and len(sessions) > 1 else 0
     assert made.quiet_until_ns(leader, sessions) == quiet
+
+
+def test_a_leader_that_hands_over_has_granted_nothing_since() -> None:
+    """Whoever does not come any more holds changes up only until its lease has ended."""
+    made = candidate()
+    made.take_over(OTHER.epoch, frozenset({"other", "own", "gone"}))
+    assert made.stands_ns(OTHER, TWO) == HEARD
+    assert made.quiet_until_ns(OTHER, TWO) == HEARD + ns(BROKEN_OUT_AFTER_S)
+    assert made.quiet_until_ns(OTHER, TWO.remove("other")) == HEARD + ns(BROKEN_OUT_AFTER_S)
+    later = OTHER._replace(epoch=OTHER.epoch + 1)
+    assert made.quiet_until_ns(later, TWO) == HEARD + ns(QUIET_S)
 
 
 def test_a_leader_that_has_not_begun_its_session_goes_on() -> None:

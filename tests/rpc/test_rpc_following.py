@@ -18,7 +18,7 @@ from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.pki.errors import AuthorityNotYetValid
-from nc.replica.errors import OutcomeOpen, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import NotLeading, OutcomeOpen, Stopping, Unwritable, WriteRefused
 from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
@@ -152,7 +152,8 @@ async def test_a_bug_of_the_leaders_is_no_mistake_of_the_callers() -> None:
     async def broken() -> None:
         raise KeyError("an inner matter")
 
-    role: Any = SimpleNamespace(current=broken, replica=SimpleNamespace(state=State()))
+    replica = SimpleNamespace(state=State(), decides=True)
+    role: Any = SimpleNamespace(current=broken, replica=replica)
     lines = Lines()
     service = leading_by(role, lines)
     response = await service.forward(pb.ForwardRequest(), FORWARD)
@@ -225,3 +226,16 @@ async def test_who_follows_and_never_begins_is_forgotten(calls: int) -> None:
         line.ends.set()
     await asyncio.gather(*following)
     assert not service._known
+
+
+@on_a_loop
+async def test_who_leads_no_more_says_so_at_once() -> None:
+    """It may answer again only once it follows the next leader: whoever asks asks that one."""
+
+    async def current() -> None:
+        raise AssertionError("it waits")
+
+    replica = SimpleNamespace(state=State(), decides=False, leads=False)
+    service = leading_by(SimpleNamespace(current=current, replica=replica), Lines())
+    response = await service.forward(pb.ForwardRequest(), FORWARD)
+    assert isinstance(error_of(response.refusal), NotLeading)

@@ -10,9 +10,11 @@ import pytest
 
 from nc.replica.leadership import Candidate
 from nc.testing.simulation import Chronicle, Plan, play
-from nc.testing.simulation.actions import Action, Join
-from nc.testing.simulation.outages import RestartServer
+from nc.testing.simulation.actions import Action, Join, SetClock
+from nc.testing.simulation.outages import KillServer, RestartServer
+from nc.testing.simulation.quarrels import TroubleAll
 from nc.testing.simulation.several import SERVERS
+from nc.testing.simulation.shared_log import Trouble
 from tests.testing.simulated_clusters import judged
 
 JOINS = tuple(Join(1000 + 200 * number, f"node {number}", number % SERVERS) for number in range(9))
@@ -80,3 +82,23 @@ def test_a_leader_stops_although_no_follower_takes_over(monkeypatch: pytest.Monk
     (stopped,) = stopped_s(chronicle)
     assert 2 < stopped < 6
     assert outages_s(chronicle) == []
+
+
+def test_a_leader_stops_without_a_majority() -> None:
+    """Neither an election nor its stop can be recorded, nor what is being appended."""
+    chronicle = life(
+        1,
+        TroubleAll(AT_S * 1000 - 50, 60, Trouble.BUSY),
+        RestartServer(AT_S * 1000, 3, 0),  # it leads
+        Join(AT_S * 1000 + 1000, "another"),  # which is being appended
+        SetClock(AT_S * 1000 + 15_000, 0),  # nothing is put right before
+    )
+    (stopped,) = stopped_s(chronicle)
+    assert stopped < 10.5
+
+
+def test_a_follower_that_is_killed_holds_up_no_hand_over() -> None:
+    """The next leader waits for it only as long as it may answer; its nodes are elsewhere then."""
+    at_ms = AT_S * 1000
+    chronicle = life(1, RestartServer(at_ms, 3, 0), KillServer(at_ms + 1, 8, 1))
+    assert max(outages_s(chronicle)) < 3

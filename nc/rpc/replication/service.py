@@ -9,7 +9,7 @@ follower          leader
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -172,11 +172,9 @@ class ReplicationService:
         """Carry out what a caller or a link of a follower wants."""
         response = pb.ForwardResponse()
         try:
+            self._require_leading(request)  # whoever follows may wait long to be current
             await self._role.current()
-            is_stop = request.change.HasField("stop_replica")
-            replica = self._role.replica
-            if not (replica.decides or (is_stop and replica.leads)):
-                raise NotLeading  # noqa: TRY301 - answered as what `_change` raises
+            self._require_leading(request)
             if request.HasField("call"):
                 await self._call(request.call, call, response)
             else:
@@ -187,6 +185,11 @@ class ReplicationService:
             response.refusal.CopyFrom(refusal_of(LeaderFailed() if is_bug else error))
         response.seq = self._role.replica.state.seq
         return response
+
+    def _require_leading(self, request: pb.ForwardRequest) -> None:
+        replica, is_stop = self._role.replica, request.change.HasField("stop_replica")
+        if not (replica.decides or (is_stop and replica.leads)):
+            raise NotLeading
 
     async def _read(self, messages: Messages) -> pb.FromFollower | None:
         data = await messages.read()
@@ -225,8 +228,8 @@ class ReplicationService:
             hands_over=sorted(granted.hands_over),
         )
         if is_beat:
-            own = {self._role.replica.session: self._own()}
-            message.peers.extend(_peer_messages(self._live() | own))
+            peers = self._live() | {self._role.replica.session: self._own()}
+            message.peers.extend(peer_message(peer, session) for session, peer in peers.items())
         return message
 
     async def _call(self, wish: pb.Call, call: Call, response: pb.ForwardResponse) -> None:
@@ -294,7 +297,3 @@ class ReplicationService:
             request_id = call.request_id
             self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
         return is_bug
-
-
-def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
-    return [peer_message(peer, session) for session, peer in peers.items()]
