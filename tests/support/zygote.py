@@ -5,6 +5,9 @@ program's own `main`, with its own command line, environment, folder and files. 
 program as a shell finds it run that (`run_installed` in `tests/support/programs.py`). A script is
 run as by `python SCRIPT`, but that our modules are loaded.
 
+Of the machine's own network no program makes anything: it has the right to where a test gives it a
+network namespace.
+
 Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, with descriptors for
 stdin, stdout, stderr and the exit code; the answer is the process's id.
 """
@@ -26,7 +29,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from nc.cli import main as network_controller
 from nc.cli import ncadm
@@ -51,7 +54,11 @@ LOADED: Final = (
 
 MAX_REQUEST_BYTES: Final = 1 << 20
 DESCRIPTORS: Final = 4
+# Set where a program that replaces itself is to do so, for what `ps` shows of it then.
+STARTS_ANEW: Final = "NC_TESTS_STARTS_ANEW"
+
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
+CAPABILITY_VERSION, NET_ADMIN = 0x20080522, 12  # linux/capability.h
 
 
 def main() -> None:
@@ -142,11 +149,38 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["command"]
-    sys.orig_argv = [sys.executable, *sys.argv]  # `join` starts itself anew
+    sys.orig_argv = [sys.executable, *sys.argv]
     if sys.argv[0] == sys.executable:
         _run_script()
     else:
-        PROGRAMS[Path(sys.argv[0]).name]()
+        if not request["namespace"]:
+            _leave_network()
+        if STARTS_ANEW not in os.environ:
+            os.execv = _start_again  # type: ignore[assignment]
+        _run_program()
+
+
+class _StartsAgain(BaseException):
+    """The program is to be replaced by itself, with this command line."""
+
+    def __init__(self, command: list[str]) -> None:
+        super().__init__()
+        self.command = command
+
+
+def _start_again(_: str, command: list[str]) -> NoReturn:
+    raise _StartsAgain(command)
+
+
+def _run_program() -> None:
+    """Be it, and what it replaces itself by, as `join` does: Python is not started for that."""
+    while True:
+        try:
+            PROGRAMS[Path(sys.argv[0]).name]()
+        except _StartsAgain as again:
+            sys.orig_argv, sys.argv = again.command, again.command[1:]
+        else:
+            return
 
 
 def _end(code: str | int | None) -> None:
@@ -187,6 +221,17 @@ def _enter(namespace: str) -> None:
     with Path("/run/netns", namespace).open("rb") as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"network namespace {namespace}")
+
+
+def _leave_network() -> None:
+    """As `capsh --drop=cap_net_admin` does, up to the next program."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then those above 31
+    failed = libc.capget(header, sets)
+    sets[0] &= ~(1 << NET_ADMIN)
+    if failed or libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capabilities")
 
 
 def _open_streams() -> None:
