@@ -5,8 +5,8 @@ program's own `main`, with its own command line, environment, folder and files. 
 program as a shell finds it run that (`run_installed` in `tests/support/programs.py`). A script is
 run as by `python SCRIPT`, but that our modules are loaded.
 
-Of the machine's own network no program makes anything: it has the right to where a test gives it a
-network namespace.
+No program finds TUN devices but where a test gives it a network namespace: on the machine's own
+network it makes none.
 
 Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, with descriptors for
 stdin, stdout, stderr and the exit code; the answer is the process's id.
@@ -34,6 +34,7 @@ from typing import Any, Final, NoReturn
 from nc.cli import main as network_controller
 from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
+from nc.net import tun
 from tests.support import forked_program
 from tests.support.forked_popen import ForkedPopen
 from tests.support.short_segments import shorten_segments
@@ -58,7 +59,6 @@ DESCRIPTORS: Final = 4
 STARTS_ANEW: Final = "NC_TESTS_STARTS_ANEW"
 
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
-CAPABILITY_VERSION, NET_ADMIN = 0x20080522, 12  # linux/capability.h
 
 
 def main() -> None:
@@ -154,7 +154,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
         _run_script()
     else:
         if not request["namespace"]:
-            _leave_network()
+            tun._DEVICE = "/nonexistent"  # type: ignore[misc]
         if STARTS_ANEW not in os.environ:
             os.execv = _start_again  # type: ignore[assignment]
         _run_program()
@@ -221,17 +221,6 @@ def _enter(namespace: str) -> None:
     with Path("/run/netns", namespace).open("rb") as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"network namespace {namespace}")
-
-
-def _leave_network() -> None:
-    """As `capsh --drop=cap_net_admin` does, up to the next program."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then those above 31
-    failed = libc.capget(header, sets)
-    sets[0] &= ~(1 << NET_ADMIN)
-    if failed or libc.capset(header, sets):
-        raise OSError(ctypes.get_errno(), "capabilities")
 
 
 def _open_streams() -> None:
