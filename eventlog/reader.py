@@ -13,11 +13,11 @@ from pathlib import Path
 from eventlog.api import LogPosition, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
-from eventlog.errors import LogMissing
+from eventlog.errors import LogDamaged, LogMissing, LogRewound
 from eventlog.followers import check_reached
-from eventlog.format import StoredRecord
+from eventlog.format import RECORD_HEADER_BYTES, StoredRecord, chain_in
 from eventlog.header_format import BadBytes
-from eventlog.segments import list_segments
+from eventlog.segments import list_segments, read_bytes, segment_name
 from eventlog.snapshots import FileSnapshots
 from eventlog.tail_scan import proof_of_damage, scan_rest
 
@@ -102,21 +102,47 @@ class LogReader:
         """As `read`, then check for more every `poll_s` seconds, without an end.
 
         Raises:
-            LogRewound: while iterating, the log ends before event `after`.
+            LogRewound: while iterating, the log ends before event `after`, or has no longer what
+                was read last.
             LogDamaged, LogUnavailable: while iterating, as `read`.
         """
         if after > 0:
             check_reached(self.folder, after, self.last_seq)
         cursor = self._cursor(after)
         thorough = True
+        last: tuple[int, int, Record] | None = None  # the last record's segment, offset and content
         while True:
-            passed = self._advance(cursor, thorough=thorough)
+            try:
+                passed = self._advance(cursor, thorough=thorough)
+            except LogDamaged:
+                self._check_kept(last)
+                raise
+            if passed:
+                last = cursor.segment, cursor.offset - passed[-1].size_bytes, passed[-1].record
+            else:
+                self._check_kept(last)
             for record in events_after(after, passed or []):
                 yield record
             # At every poll a search of the rest of the segment would be too much work: a record
             # that turns to zeros is noticed at the latest when there is a next segment.
             thorough = thorough and passed is not None
             await asyncio.sleep(0 if passed is not None else poll_s)
+
+    def _check_kept(self, last: tuple[int, int, Record] | None) -> None:
+        """Check that the record that was read last is still there.
+
+        Raises:
+            LogRewound: it is not.
+        """
+        if last is None:
+            return
+        segment, offset, record = last
+        header = b""
+        if segment in self.segments():
+            path = self.folder / segment_name(segment)
+            header = read_bytes(self._disk, path, RECORD_HEADER_BYTES, offset, record.first_seq)
+        if chain_in(header) != record.chain:
+            raise LogRewound(self.folder, f"event {record.last_seq} is not in it as it was read")
 
     def _cursor(self, after: int) -> Cursor:
         segments = self.segments()

@@ -100,10 +100,15 @@ def new_file(disk: Disk, path: Path) -> Iterator[int]:
     """
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     with opened(disk, temporary, create=True) as fd:
-        disk.truncate(fd, 0)
-        yield fd
-        disk.fsync(fd)
-    disk.rename(temporary, path)
+        try:
+            disk.truncate(fd, 0)
+            yield fd
+            disk.fsync(fd)
+            disk.rename(temporary, path)
+        except OSError:
+            with suppress(OSError):
+                disk.unlink(temporary)  # frees the room
+            raise
     disk.sync_folder(path.parent)
 
 

@@ -30,7 +30,15 @@ def default_data_dir() -> Path:
     """The data folder when none is named: the system's for root, the user's own otherwise."""
     if os.geteuid() == 0:
         return Path("/var/lib/network-controller")
-    return Path.home() / ".local" / "share" / "network-controller"
+    return home() / ".local" / "share" / "network-controller"
+
+
+def home() -> Path:
+    """The user's folder; / where there is none, as for a user id without a name or HOME."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def data_dir_variable() -> Path | None:

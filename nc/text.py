@@ -73,6 +73,23 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
 
 
+def cells(text: str) -> int:
+    """How many places of a terminal a text takes: letters of East Asia take two, accents none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(c) in {"Mn", "Me"}
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def filled(text: str, width: int) -> str:
+    """A text with spaces behind it, so that it takes `width` places."""
+    return text + " " * (width - cells(text))
+
+
 def printable(text: str) -> str:
     """A text from another machine, for a terminal, a log line or systemd.
 

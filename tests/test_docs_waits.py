@@ -13,7 +13,7 @@ from nc.agent import connection as link
 from nc.client import channel
 from nc.client.areas import events, history
 from nc.domain import invitations, limits, tokens
-from nc.hub import mesh, peer_link
+from nc.hub import mesh, peer_link, reachable
 from nc.hub.limits import Limits as LinkLimits
 from nc.net import watch
 from nc.replica import leadership, leases, replica, touch
@@ -76,6 +76,7 @@ ROWS: Final = {
     "a full disk": (replica.ROOM_CHECK_INTERVAL_S,),
     "`log move`": (moving._PATIENCE_S,),
     "a stop, for calls": (server.STOP_GRACE_S,),
+    "a stop, for nodes": (reachable._EMPTY_S,),
     "a stop, for links": (LINKS.close_timeout_s,),
     "a stop of one": (membership._LEAVE_S,),
 }

@@ -64,7 +64,7 @@ async def publish(
         LogRewound: the stream has lost records.
     """
     name, loop = str(address), asyncio.get_running_loop()
-    begun_s = loop.time()
+    begun_s, behind_s = loop.time(), 0.0  # when it was first said that the stream ends before
     tail.kept = pending.after + 1
     while True:
         said = await _ask(client, address.stream, pending)
@@ -80,8 +80,9 @@ async def publish(
             last = int(found[1]) if (found := _LAST.search(said.why)) else pending.after
             if last > pending.after:
                 return await _read(tail, pending, name, busy_after_s - waited_s)
-            is_behind = last < pending.after
-            if is_behind and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
+            if is_behind := last < pending.after:
+                behind_s = behind_s or loop.time()
+            if is_behind and loop.time() - behind_s > max(_REWOUND_AFTER_S, busy_after_s):
                 reason = f"it ends at message {last}, and message {pending.after} was there"
                 raise LogRewound(name, reason)
         pending.is_open = True

@@ -212,12 +212,13 @@ class Tail:
         if self.end.chain == NO_CHAIN:
             return
         loop = asyncio.get_running_loop()
-        begun_s = loop.time()
+        begun_s, behind_s = loop.time(), 0.0  # when one first answered that it lacks the event
         problem: LogUnavailable
         while True:
             try:
                 found = await self._search()
             except FAILURES as error:
+                since_s = begun_s
                 problem = unanswered(self._client, self._address, "no server answers", error)
                 if self._client.denied:
                     raise problem from error
@@ -228,7 +229,8 @@ class Tail:
                     return
                 lacks = f"it does not have event {self.end.last_seq} as its copy has it"
                 problem = self._rewound(lacks)
-            if loop.time() - begun_s > _PATIENCE_S:  # a read may be out of date for so long
+                since_s = behind_s = behind_s or loop.time()
+            if loop.time() - since_s > _PATIENCE_S:  # a read may be out of date for so long
                 if isinstance(problem, LogRewound) and not await self._has_leader():
                     reason = f"the servers of NATS have no majority: {problem.reason}"
                     raise LogUnreachable(self._name, reason)

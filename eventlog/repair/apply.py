@@ -6,7 +6,7 @@ interrupted, no original is lost, and a second repair completes the first.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,9 +47,15 @@ def repair(
             again = plan_repair(folder, disk, plan.schema)
             if (again.diagnosis, again.steps) != (Diagnosis.REPAIRABLE, plan.steps):
                 raise RepairFailed(folder, "it is not as it was when the plan was made")
-            kept_in = _keep_originals(disk, again, now_ns())
-            for step in plan.steps:
-                _apply(disk, folder, again, step)
+            kept_in = _new_folder(disk, folder, now_ns())
+            try:
+                _keep_originals(disk, again, kept_in)
+                for step in plan.steps:
+                    _apply(disk, folder, again, step)
+            except OSError:  # such as of a full disk: leave its room to the next attempt
+                with suppress(OSError):
+                    _remove_copies(disk, folder, kept_in)
+                raise
         finally:
             lock.release()
     return kept_in
@@ -63,23 +69,40 @@ def _failing(folder: Path) -> Iterator[None]:
         raise RepairFailed(folder, str(error.strerror)) from error
 
 
-def _keep_originals(disk: Disk, plan: RepairPlan, now_ns: int) -> Path:
-    """Copy every file that a step changes; the copies are durable when this returns."""
-    names = disk.list(plan.folder)
+def _new_folder(disk: Disk, folder: Path, now_ns: int) -> Path:
+    """Make the folder for the originals, durably."""
+    names = disk.list(folder)
     at = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
     name = first_name = f"damaged-{at:%Y%m%dT%H%M%SZ}"
     number = 1
     while name in names:
         number += 1
         name = f"{first_name}-{number}"
-    kept_in = plan.folder / name
-    disk.make_folder(kept_in)
-    disk.sync_folder(plan.folder)
+    disk.make_folder(folder / name)
+    disk.sync_folder(folder)
+    return folder / name
+
+
+def _keep_originals(disk: Disk, plan: RepairPlan, kept_in: Path) -> None:
+    """Copy every file that a step changes; the copies are durable when this returns."""
+    names = disk.list(plan.folder)
     for original in dict.fromkeys(step.name for step in plan.steps):
         if original in names:
             with opened(disk, plan.folder / original) as source:
                 _write(disk, kept_in / original, b"", source, 0, disk.size(source))
-    return kept_in
+
+
+def _remove_copies(disk: Disk, folder: Path, kept_in: Path) -> None:
+    """Remove the copies of files that have not been changed."""
+    for name in {*disk.list(folder)}.intersection(disk.list(kept_in)):
+        with opened(disk, folder / name) as original, opened(disk, kept_in / name) as copy:
+            offsets = range(0, max(map(disk.size, (original, copy))), CHUNK_BYTES)
+            is_same = all(
+                disk.pread(original, CHUNK_BYTES, offset) == disk.pread(copy, CHUNK_BYTES, offset)
+                for offset in offsets
+            )
+        if is_same:
+            disk.unlink(kept_in / name)
 
 
 def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:

@@ -12,8 +12,8 @@ With several addresses the next is tried at once when a link has ended, and ther
 each of them has failed.
 
 When the node's certificates were replaced, a newer link is opened with them beside the old one,
-which carries packets until then. So it is when a server that is out of touch with the others asks
-the node to leave: the old link is kept until another server gives one.
+which carries packets until then. So it is when a server that stops, or is out of touch with the
+others, asks the node to leave: the old link is kept until another server gives one.
 
 An agent ends by itself in one case: a server whose certificate is from the node's own CA answers
 that the node was unregistered; of several, the one that decides, or two. Every other refusal may be

@@ -89,7 +89,7 @@ class HubConnection(WSListener):
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
         told: where the server says that it and its like are reached.
-        is_to_leave: the server is out of touch with its like, and asks the node to go to another.
+        is_to_leave: the server asks the node to go to another: it stops, or is cut off from them.
         has_newer: this agent has begun a newer link, or tried to.
         on_told: called when it has said so anew.
         deliver: gets every packet, from `begin` on.

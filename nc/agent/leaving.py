@@ -1,4 +1,4 @@
-"""When a node leaves a server that asks for it, since it is out of touch with the others."""
+"""When a node leaves a server that asks for it: it stops, or is out of touch with the others."""
 
 import asyncio
 

@@ -35,6 +35,7 @@ class LogFile:
         self._path = folder / FILE_NAME
         self._max_bytes = max_bytes
         self._kept = kept
+        self._is_torn = False  # the last line is not whole
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = self._open()
@@ -47,9 +48,10 @@ class LogFile:
         """Append to the file that has the name now; raises OSError."""
         if self._was_moved():
             self.reopen()
-        data = memoryview(text.encode())
+        data = memoryview((b"\n" if self._is_torn else b"") + text.encode())
         while data:
             data = data[os.write(self._fd, data) :]
+            self._is_torn = bool(data)  # a full disk takes a part, behind which no line may begin
         if os.fstat(self._fd).st_size >= self._max_bytes and not self._was_moved():
             self._rotate()
 
@@ -57,7 +59,7 @@ class LogFile:
         """Open the file by its name again."""
         with contextlib.suppress(OSError):
             fd, old = self._open(), self._fd
-            self._fd = fd
+            self._fd, self._is_torn = fd, False
             os.close(old)
 
     def flush(self) -> None:

@@ -11,6 +11,8 @@ import typer
 
 from nc.contract import DEFAULT_METRICS_LISTEN
 
+NO_EVENTS = "there are no such events"
+
 _CHOSEN = "nc.cli.output"  # in the context's meta, which a command shares with its group
 
 

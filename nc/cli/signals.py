@@ -9,13 +9,15 @@
     (SEGV BUS FPE ILL ABRT
     TRAP SYS)                   the kernel ends it
 
-The commands that end by themselves ignore USR1 and USR2 only.
+The commands that end by themselves ignore USR1 and USR2 only. Those that leave something behind
+unless they end in order take TERM and HUP as Ctrl-C (`ended_in_order`).
 """
 
 import asyncio
 import signal
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 STOPPING: Final = frozenset(
     {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGPWR, signal.SIGXCPU}
@@ -44,3 +46,43 @@ def handle(stop: Callable[[], object], reload: Callable[[], object]) -> None:
     for number in STOPPING:
         loop.add_signal_handler(number, stop)
     loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+async def is_stopped(playing: Coroutine[Any, Any, None]) -> bool:
+    """Run it to its end, or to a signal to stop or HUP: whether that came first.
+
+    It is cancelled once. What is told to stop again while it cleans up may wait for ever.
+    """
+    task = asyncio.ensure_future(playing)
+    is_told = asyncio.Event()
+
+    def stop() -> None:
+        if not is_told.is_set():
+            is_told.set()
+            task.cancel()
+
+    handle(stop, stop)
+    with suppress(asyncio.CancelledError):
+        await task
+    return is_told.is_set()
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Take TERM and HUP as Ctrl-C: what is temporary is removed, and a terminal is as it was."""
+
+    def interrupt(*_: object) -> None:
+        for number in before:  # a shell and the kernel may each send one
+            signal.signal(number, signal.SIG_IGN)
+        signal.raise_signal(signal.SIGINT)  # for which event loops have a handler
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    takes_interrupts = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # no job of a script
+    try:
+        for number, handler in before.items():
+            if takes_interrupts and handler is signal.SIG_DFL:  # nohup ignores HUP
+                signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """The standard streams: opened when they are missing, and whether stdout can be written at all."""
 
+import contextlib
 import errno
 import io
 import os
@@ -51,6 +52,14 @@ def require_stdout() -> None:
     poll.register(number, 0)
     if any(events & select.POLLERR for _, events in poll.poll(0)):
         raise unwritable(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+
+
+def is_agreed(question: str) -> bool:
+    """Ask on the terminal. Nothing of that is on stdout, which may be a file for the result."""
+    import typer
+
+    with contextlib.redirect_stdout(sys.stderr):  # a part of the question is for stdout, else
+        return typer.confirm(question, err=True)
 
 
 def unwritable(error: OSError) -> OperatorError:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from nc.backoff import delay_s
 from nc.client.channel import Channel
-from nc.client.errors import Unavailable
+from nc.client.errors import Cancelled, Unavailable
 from nc.secrets import Secrets
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Calls:
         return await self.channel.call(method, request, timeout_s=self._timeout_s)
 
     async def read(self, method: str, request: Message, *, timeout_s: float = 0) -> Any:
-        """Call a method that changes nothing; again while the server cannot be reached.
+        """Call a method that changes nothing; again while the server cannot be reached, or stops.
 
         Raises:
             CallFailed: or a subclass, with the gRPC status of the last try.
@@ -73,7 +73,7 @@ class Calls:
             left_s = max(0.0, ends_s - loop.time())
             try:
                 return await self.channel.call(method, request, timeout_s=left_s)
-            except Unavailable:
+            except (Unavailable, Cancelled):
                 failures += 1
                 wait_s = delay_s(failures, self._secrets)
                 if failures > self._retries or loop.time() + wait_s >= ends_s:

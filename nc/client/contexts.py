@@ -21,7 +21,7 @@ It holds paths, no keys. Keys that are absent have their usual values.
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -31,7 +31,7 @@ from nc.client.arguments import check_fields, checked
 from nc.client.pem_files import read_pair, read_trusted
 from nc.client.tls import ClientTls
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
-from nc.data_folder import DataFolder, data_dir_variable, default_data_dir
+from nc.data_folder import DataFolder, data_dir_variable, default_data_dir, home
 from nc.errors import ConfigError
 from nc.files import OS_FILES, replace_file
 from nc.small_files import read_small
@@ -194,7 +194,10 @@ class Contexts:
         )
 
     def _path(self, text: str) -> Path:
-        return self.path.parent / Path(text).expanduser()
+        path = Path(text)
+        with suppress(RuntimeError):  # of a user that there is not
+            path = path.expanduser()
+        return self.path.parent / path
 
     def all(self) -> list[Context]:
         return [self._context(name, entry) for name, entry in self.entries.items()]
@@ -232,10 +235,10 @@ class Contexts:
             "current": self.current,
             "contexts": {name: dict(entry) for name, entry in self.entries.items()},
         }
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(content, sort_keys=False)
         try:
             OS_FILES.make_folder(self.path.parent)
-            replace_file(OS_FILES, self.path, text.encode(), _MODE)
+            replace_file(OS_FILES, self.path.resolve(), text.encode(), _MODE)
         except OSError as error:
             raise ContextError(
                 f"{self.path} cannot be written: {error.strerror}",
@@ -245,8 +248,8 @@ class Contexts:
 
 def config_folder() -> Path:
     """Where a user's contexts are."""
-    home = os.environ.get(CONFIG_VARIABLE)
-    return (Path(home) if home else Path.home() / ".config") / "network-controller"
+    folder = os.environ.get(CONFIG_VARIABLE)
+    return (Path(folder) if folder else home() / ".config") / "network-controller"
 
 
 @contextmanager
@@ -287,7 +290,9 @@ def _check_entry(name: str, entry: Any) -> None:
     for key, value in entry.items():
         if key in _NUMBERS and not (type(value) is int and 0 < value <= _LAST_PORT):
             raise ValueError(f"context {name}: {key}: expected a number from 1 to {_LAST_PORT}")
-        if key in _TEXTS and not (isinstance(value, str) and value.isprintable() and value):
+        if key in _TEXTS and not (isinstance(value, str) and value and "\0" not in value):
             raise ValueError(f"context {name}: {key}: expected a text")
+        if key == "server" and not value.isprintable():  # folders have any names
+            raise ValueError(f"context {name}: server: expected an address")
         if key == "plaintext" and not isinstance(value, bool):
             raise ValueError(f"context {name}: plaintext: expected true or false")

@@ -124,7 +124,11 @@ class CertificateStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """How a server is; `degraded` are sentences that say what is wrong and what to do."""
+    """How a server is; `degraded` are sentences that say what is wrong and what to do.
+
+    Attributes:
+        out_of_touch_since: since when it may lack what other servers have; None: it does not.
+    """
 
     version: str
     started_at: datetime | None
@@ -146,3 +150,4 @@ class ServerStatus:
     tokens_revoked: int
     lost_replicas: tuple[LostReplica, ...] = ()
     advertised_names: tuple[str, ...] = ()
+    out_of_touch_since: datetime | None = None

@@ -87,7 +87,12 @@ class _Console:
             try:
                 status = await self._client.server.status()
                 now = status.now.timestamp() * 1000 if status.now else 0
-                self._health = {"problem": self._feed.problem, "now_ms": round(now)}
+                problem = status.degraded[0] if status.out_of_touch_since else self._feed.problem
+                self._health = {
+                    "problem": problem,
+                    "now_ms": round(now),
+                    "is_degraded": bool(status.degraded),
+                }
             except CallFailed as error:
                 self._health = {"problem": str(error)}
             self._feed.tell()

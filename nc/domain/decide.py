@@ -142,7 +142,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     invitations.EndInvitation: lambda s, c: invitations.decide_end(s.membership, c),
     invitations.ForgetInvitations: lambda s, c: invitations.decide_forget(s.membership, c),
     invitations.RemoveReplica: lambda s, c: invitations.decide_remove(s.membership, s.sessions, c),
-    leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, s.sessions, c),
+    leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, s.seq, c),
     leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
     leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),
     replica_addresses.BindReplicaAddress: lambda s, c: replica_addresses.decide_bind(

@@ -43,14 +43,14 @@ class StandForElection:
     """Lead, as the one after the leader that is known.
 
     Attributes:
-        has_begun: the session was one of the log's when its replica stood.
+        last_seq: the last event that its replica knew when it stood; None: any.
     """
 
     session: str
     epoch: int
     address: str
     level: int = LEVEL
-    has_begun: bool = False
+    last_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +75,14 @@ def evolve_started(leader: Leader, event: ReplicaStarted) -> Leader:
     return leader._replace(awaits_start=leader.awaits_start and leader.session != event.session)
 
 
-def decide_election(leader: Leader, sessions: "Sessions", command: StandForElection) -> list[Event]:
+def decide_election(leader: Leader, seq: int, command: StandForElection) -> list[Event]:
     """Elect the one who stands; the level never falls.
 
     Raises:
-        ElectionLost: another one was elected meanwhile; or a leader that goes on has taken the one
-            who stands for lost.
+        ElectionLost: another one was elected meanwhile; or the leader goes on, and has appended
+            something, such as that one who stands was lost: then it need not ask that one any more.
     """
-    is_lost = command.has_begun and command.session not in sessions
-    if is_lost or command.epoch != leader.epoch + 1:
+    if command.last_seq not in (None, seq) or command.epoch != leader.epoch + 1:
         raise ElectionLost
     elected = LeaderElected(
         session=command.session,

@@ -6,12 +6,22 @@ first and then the peers' in another order: a server that goes away leaves its n
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
+from typing import TYPE_CHECKING, Final
 
 from nc.hub.session import Session
 from nc.hub.turns import LINKS_PER_TURN
 from nc.net import wire
 from nc.net.wire import Address
+
+if TYPE_CHECKING:
+    from nc.hub.hub import Hub
+
+# How long a stop waits for nodes that go to a peer: some round trips.
+_EMPTY_S: Final = 1.0
+
+_LOOK_S: Final = 0.02
 
 
 class Reachable:
@@ -26,7 +36,7 @@ class Reachable:
         self.own: tuple[Address, ...] = ()
         self.version = 0
         self._peers: tuple[Address, ...] = ()
-        self._is_to_leave = False
+        self._is_to_leave = self._is_stopping = False
         self._turns = count()
 
     def change(self, peers: tuple[Address, ...]) -> bool:
@@ -39,6 +49,7 @@ class Reachable:
 
     def send_away(self, is_to_leave: bool) -> bool:
         """Take over whether nodes had better go to a peer; whether that is news."""
+        is_to_leave = is_to_leave or self._is_stopping
         if is_to_leave is self._is_to_leave:
             return False
         self._is_to_leave = is_to_leave
@@ -64,3 +75,18 @@ class Reachable:
                 self.tell(links[link_id])
             if number % LINKS_PER_TURN == 0:
                 await asyncio.sleep(0)
+
+    async def empty(self, hub: "Hub") -> None:
+        """The server stops: send every node to a peer, and wait a moment for that.
+
+        Each keeps its link until it has another one, so that no packet is lost.
+        """
+        self._is_stopping = True
+        if not self._peers or not hub.is_current():
+            return
+        self.send_away(True)
+        await self.tell_all(hub.sessions)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_EMPTY_S):
+                while any(link.hears_servers for link in hub.sockets):  # noqa: ASYNC110 - bounded
+                    await asyncio.sleep(_LOOK_S)

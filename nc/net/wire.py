@@ -29,8 +29,8 @@ time share a frame, and with it what TLS, TCP and two event loops take for one.
 
 A client that also offers `SERVERS` is told where servers are whenever that changes: a Text frame
 (`servers_message`), which on a link with `OFFLOAD` is never a packet. The server answers nothing to
-that offer. Such a frame may ask the node to leave: the server is out of touch with the others. The
-node keeps the link until another server gives it one, or the next such frame lets it stay.
+that offer. Such a frame may ask the node to leave: the server stops, or is cut off from the others.
+The node keeps the link until another server gives it one, or the next such frame lets it stay.
 
 A client that had an address offers it, too, as `HELD_PREFIX` with the address: a server whose log
 is older than the node keeps that address for it (`nc.replica.waiting`). What it says of its machine

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +34,10 @@ KEY_MODE: Final = 0o600
 CERTIFICATE_MODE: Final = 0o644  # public: every handshake sends it
 KEPT_MODE: Final = 0o600
 
+# Begins the file of a certificate for the key that the one before was for, so that this is known as
+# long as the certificate is. Such text is skipped by whoever reads PEM (RFC 7468, 2).
+RENEWAL: Final = b"Renewed for the same key\n"
+
 _REMEDIES: Final = {
     errno.EACCES: "give the user that runs the controller the right to use it",
     errno.EPERM: "give the user that runs the controller the right to use it",
@@ -48,15 +52,10 @@ _REMEDIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file that was written: its name, and why ("made: ..." or "renewed: ...").
-
-    Attributes:
-        renewed: the serial of a certificate for the key that the one before was for; else 0.
-    """
+    """A file that was written: its name, and why ("made: ..." or "renewed: ...")."""
 
     name: str
     reason: str
-    renewed: int = 0
 
     def __str__(self) -> str:
         return f"{self.name} {self.reason}"
@@ -138,9 +137,8 @@ class Store:
         self, path: Path, certificate: x509.Certificate, reason: str, *, is_renewal: bool = False
     ) -> None:
         """Replace a certificate file; raises FolderUnusable."""
-        self._write(path, certificate_pem(certificate), CERTIFICATE_MODE, reason)
-        if is_renewal:
-            self.made[-1] = replace(self.made[-1], renewed=certificate.serial_number)
+        head = RENEWAL if is_renewal else b""
+        self._write(path, head + certificate_pem(certificate), CERTIFICATE_MODE, reason)
 
     def key_warnings(self) -> list[str]:
         """A warning for each key that other users can read."""

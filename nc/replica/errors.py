@@ -98,6 +98,17 @@ class NoLeader(WriteRefused):
         )
 
 
+class LeaderTooOld(WriteRefused):
+    """The replica that leads is of a version that does not know this; it was not tried."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads is of an older version, which does not know this, and nothing "
+            "was changed; upgrade that server, and try again",
+        )
+
+
 class OutcomeOpen(OperatorError):
     """The log has no majority; whether this command is in it is found out once it has one."""
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.replicas import Sessions
-from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
+from nc.replica.leases import BROKEN_OUT_AFTER_S, NEWCOMER_S, NS, QUIET_S
 
 # A follower that has heard nothing of the leader for so long stands for election. An election among
 # the servers that keep the log takes up to nine seconds: it must not look like a leader's death.
@@ -69,7 +69,7 @@ class Candidate:
     def stands_ns(self, leader: Leader, sessions: Sessions) -> int:
         """When to stand, if nothing is heard until then."""
         is_wanted = bool(self.predecessors(leader)) or self._has_ended(leader, sessions)
-        silence_s = 0.0 if is_wanted else self._silence_s(sessions)
+        silence_s = 0.0 if is_wanted else self._silence_s(leader, sessions)
         return max(self._not_before_ns, self.heard_ns + int(silence_s * NS))
 
     def quiet_until_ns(self, leader: Leader, sessions: Sessions) -> int:
@@ -79,20 +79,24 @@ class Candidate:
             leader: the one before.
             sessions: as they were before the election.
         """
+        if self.predecessors(leader) and self._is_known(sessions):
+            return self.heard_ns + int(BROKEN_OUT_AFTER_S * NS)  # it has granted nothing since
         if not self._has_ended(leader, sessions):
-            return self.heard_ns + int(max(QUIET_S, self._silence_s(sessions)) * NS)
+            return self.heard_ns + int(max(QUIET_S, self._silence_s(leader, sessions)) * NS)
         has_followers = any(replica_id != self._replica_id for replica_id in sessions.values())
         if leader == NO_LEADER or not has_followers:
             return 0  # nobody has a lease
         return self.heard_ns + int(QUIET_S * NS)
 
-    def _silence_s(self, sessions: Sessions) -> float:
+    def _silence_s(self, leader: Leader, sessions: Sessions) -> float:
         """How long the leader must have been silent.
 
         A leader asks the sessions of the log again and again. Of another replica it knows nothing:
-        that one waits until no append can speak for the leader any more.
+        that one waits until no append can speak for the leader any more, as it does once the
+        leader's own session has begun.
         """
-        return SILENCE_S if self._is_known(sessions) else NEWCOMER_S
+        is_short = leader.awaits_start or self._is_known(sessions)
+        return SILENCE_S if is_short else NEWCOMER_S
 
     def _is_known(self, sessions: Sessions) -> bool:
         """Whether the leader would have to ask us, or the process before us of the same folder."""

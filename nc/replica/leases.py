@@ -13,7 +13,8 @@ The leader answers under a lease of its own, which others that might be elected 
 session of the log that has answered it will not acknowledge anything for `QUIET_S` from then on.
 An append gives one, too: it shows that nobody was elected before, and whoever is elected later has
 read it first. Of replicas that the log does not know nobody can ask anything; those wait for longer
-(`NEWCOMER_S`) than an append's lease lasts (`APPEND_LEASE_S`).
+(`NEWCOMER_S`) than an append's lease lasts (`APPEND_LEASE_S`). Until the leader's own session has
+begun, its appends give it no more than a follower's answer does, and those need not wait so long.
 
 Pure: times are nanoseconds of one's own monotonic clock, and come with each call.
 """
@@ -216,7 +217,8 @@ class LeaderLeases:
         """
         by_append_ns = self.appended_ns + int(GRANT_S * NS)
         asked = [self._asked_ns(session) for session in sessions if session != self.session]
-        by_newcomers_ns = self.appended_ns + int(APPEND_LEASE_S * NS)
+        has_begun = self.session in sessions
+        by_newcomers_ns = self.appended_ns + int((APPEND_LEASE_S if has_begun else GRANT_S) * NS)
         if not asked:
             return by_newcomers_ns
         return max(by_append_ns, min(min(asked) + int(GRANT_S * NS), by_newcomers_ns))
@@ -294,5 +296,5 @@ class LeaderLeases:
 
     def successors(self, sessions: Collection[str]) -> list[str]:
         """The followers that may be elected in its place, that with the most first."""
-        able = [session for session in self.named() if session in sessions]
-        return sorted(able, key=lambda session: -self.members[session].applied_seq)
+        able = sorted(self.named(), key=lambda each: -self.members[each].applied_seq)
+        return [each for each in able if each in sessions and not self.members[each].is_broken]

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from eventlog.errors import LogBusy, LogError, LogLacking
+from eventlog.errors import LogBusy, LogLacking
 from nc.clock import Clock
 from nc.domain.errors import ElectionLost
 from nc.domain.events import Event
@@ -195,8 +195,7 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        begun, epoch = own in state.sessions, state.leader.epoch + 1
-        command = StandForElection(own, epoch, address, has_begun=begun)
+        command = StandForElection(own, state.leader.epoch + 1, address, last_seq=state.seq)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
@@ -275,7 +274,7 @@ class Role:
         began_ns, leases = self._now_ns(), self.leases
         try:
             last_seq = await self._confirm()
-        except LogError as error:  # the replica reports it when it appends
+        except Exception as error:  # noqa: BLE001 - the replica reports it when it appends
             if isinstance(error, LogBusy | LogLacking):
                 self.replica.leader_lacks = refusal_for(error)().waits_for
             await asyncio.sleep(_CONFIRM_AGAIN_S)

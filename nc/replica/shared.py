@@ -28,6 +28,10 @@ Forward = Callable[[Command, Origin, bool], Awaitable[list[Event]]]
 
 _AGAIN_S: Final = 0.05
 
+# How long a stop waits for an append that is under way: it had its time before, and whoever wanted
+# it has been answered that its outcome is open.
+_LAST_APPEND_S: Final = 1.0
+
 
 async def _to_nobody(_command: Command, _origin: Origin, _insist: bool) -> list[Event]:
     raise NotLeading
@@ -54,6 +58,7 @@ class SharedReplica(Replica):
         self.elected: Callable[[], None] = lambda: None
         self.hands_over = False
         self._led_epoch = 0
+        self._giving_up: asyncio.TimerHandle | None = None
         self.forward: Forward = _to_nobody
         self.forwarded: tuple[type, ...] = ()
         self.leader_lacks = ""
@@ -113,6 +118,28 @@ class SharedReplica(Replica):
     async def stand(self, command: StandForElection, origin: Origin) -> None:
         """Try to be elected; raises as `Replica.submit`."""
         await super().submit(command, origin, internal=True)
+
+    async def stop(self) -> None:
+        """See `Replica.stop`; what a log without a majority has not taken soon stays open."""
+        if self._writer is not None:
+            loop = asyncio.get_running_loop()
+            self._giving_up = loop.call_later(_LAST_APPEND_S, self._writer.cancel)
+        await super().stop()
+
+    async def _write(self) -> None:
+        try:
+            await super()._write()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+            self.queue.refuse(OutcomeOpen)
+            await self.snapshots.stop()
+            await self.digests.stop()
+
+    async def _finish(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+        await super()._finish()
 
     def _answer(self, decided: Decided) -> None:
         epoch = self.state.leader.epoch

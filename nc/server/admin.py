@@ -22,7 +22,7 @@ from nc.rpc.admin.tokens import BootstrapTokensService
 from nc.rpc.admin.turns import Turns
 from nc.rpc.api import Endpoints
 from nc.server.parts import Parts
-from nc.server.standing import join_addresses, standing_of
+from nc.server.standing import join_addresses, out_of_touch_s, standing_of
 from nc.server.status import Status
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def admin_services(
         lambda: server.endpoints.advertised,
         lambda: events.first_seq,
         failing,
+        partial(out_of_touch_s, server),
     )
     return AdminServices(
         nodes=NodesService(context, waiting),

@@ -24,6 +24,7 @@ from nc.pki.identity import read_peer
 from nc.pki.names import server_names
 from nc.pki.pem import certificate_pem, load_certificates, public_key_of
 from nc.pki.renewal import RENEW_BEFORE, require_plausible
+from nc.pki.store import RENEWAL
 from nc.pki.trial import anchored
 from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities
@@ -70,7 +71,6 @@ class Certificates:
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []
         self.warnings: list[str] = []
-        self._renewed: set[int] = set()  # serials; until they are recorded, and after
         self.grpc, self.network = self._open(may_found=may_found)
         self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
@@ -88,14 +88,14 @@ class Certificates:
 
     def installed(self) -> InstallAdministrator:
         """The administrator's certificate of the folder, to be recorded."""
-        path = self.grpc.paths.client
-        peer = read_peer(path.read_bytes())
+        pem = self.grpc.paths.client.read_bytes()
+        peer = read_peer(pem)
         certificate = Certificate(
             authority=events_pb.CERTIFICATE_AUTHORITY_GRPC,
             serial=f"{peer.serial:x}",
             not_after_ms=peer.not_after_ms,
         )
-        is_renewal = peer.serial in self._renewed
+        is_renewal = pem.startswith(RENEWAL)
         return InstallAdministrator(peer.common_name, certificate, is_renewal=is_renewal)
 
     def installed_serial(self) -> str:
@@ -166,7 +166,6 @@ class Certificates:
                 may_found=may_found,
             )
             self.made += ((path / made.name, made.reason) for made in pki.made)
-            self._renewed |= {made.renewed for made in pki.made if made.renewed}
             self.warnings += pki.warnings
             opened.append(pki)
         grpc, network = opened

@@ -49,8 +49,9 @@ _LOOK_S: Final = 0.1
 
 _AGAIN_S: Final = 0.5
 
-# A stop that no leader takes in this time is found out by the others.
-_LEAVE_S: Final = 5.0
+# A stop that no leader takes in this time is found out by the others. Of one that leads, half of it
+# may go by until another one is elected.
+_LEAVE_S: Final = 6.0
 
 # What a change of the server's own may fail with for now.
 _PASSING: Final = (DomainError, *NOT_NOW, Stopping)
@@ -183,12 +184,13 @@ class Membership:
         A leader has another one elected first, which takes its nodes' links at once.
         """
         self._is_stopping = True
+        until = asyncio.get_running_loop().time() + _LEAVE_S
         await hand_over(self.role, self._parts.clock)
         self.role.stop()
         self._update_health()
         stop = StopReplica(self._parts.name, self._replica.session)
         with contextlib.suppress(TimeoutError, Unwritable, *_PASSING):
-            async with asyncio.timeout(_LEAVE_S):
+            async with asyncio.timeout_at(until):
                 await self._wiring.own_changes.submit(stop, "stop")
         await self._following.stop()
 

@@ -1,8 +1,8 @@
 """The composition root: `serve` puts a server together from its parts, and supervises it.
 
-What begins last ends first: the ports close, links are ended, the log records the stop, and the
-replica writes what is left. All background work is in one task group; a task that dies ends the
-server with its error.
+What begins last ends first: nodes are sent to other servers, the ports close, links are ended, the
+log records the stop, and the replica writes what is left. All background work is in one task group;
+a task that dies ends the server with its error.
 """
 
 import asyncio
@@ -258,10 +258,11 @@ class Server:
         self.hub.reachable.own = tuple(
             (name, self.endpoints.link_port) for name in parts.advertised
         )
-        started.push_async_callback(self.hub.stop_accepting)
         self.tasks |= await ports.start()
         if self.membership is not None:  # others have to reach it before it has begun
             self.tasks |= await self.membership.enter(started, VERSION)
+            started.push_async_callback(self.hub.reachable.empty, self.hub)
+        started.push_async_callback(self.hub.stop_accepting)
         self.tasks |= self.hub.start(listener)
 
     def _background(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:

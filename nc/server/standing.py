@@ -31,6 +31,11 @@ def join_addresses(server: "Server") -> list[tuple[str, int]]:
     return sorted((each.host, each.bootstrap_port) for each in found if each.bootstrap_port)
 
 
+def out_of_touch_s(server: "Server") -> float:
+    """For how long a server may lack what others have; 0: it does not."""
+    return 0.0 if server.membership is None else server.membership.role.touch.out_s
+
+
 class OwnSessions:
     """Those that one server's process has asked the log for: each is another one's successor.
 

@@ -27,6 +27,7 @@ class Status:
         advertised: where clients reach the server.
         first_seq: the log's first event.
         failing: the jobs whose last run failed, by name, and why.
+        out_of_touch_s: for how long the server is out of touch with the others; 0: it is not.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Status:
         advertised: Callable[[], str],
         first_seq: Callable[[], int],
         failing: Mapping[str, str],
+        out_of_touch_s: Callable[[], float],
     ) -> None:
         self._parts = parts
         self._replica = replica
@@ -44,6 +46,7 @@ class Status:
         self._advertised = advertised
         self._first_seq = first_seq
         self._failing = failing
+        self._out_of_touch_s = out_of_touch_s
         self._started_at_ms = now_ms(parts.clock)
 
     async def __call__(self) -> ServerFacts:
@@ -54,6 +57,8 @@ class Status:
             size_bytes, free_bytes = await parts.run_blocking(lambda: _sizes(folder))
         certificates = await parts.run_blocking(parts.certificate_facts)
         lost = self._lost()
+        out_s = self._out_of_touch_s()
+        since_ms = now_ms(parts.clock) - round(out_s * 1000) if out_s else 0
         return ServerFacts(
             self._version,
             parts.name,
@@ -71,6 +76,7 @@ class Status:
             ),
             certificates,
             [
+                *_of_touch(since_ms),
                 *self._of_log(),
                 *map(_of_lost, lost),
                 *of_certificates(certificates, parts.clock),
@@ -78,6 +84,7 @@ class Status:
             ],
             lost,
             parts.advertised,
+            since_ms,
         )
 
     def _lost(self) -> Sequence[LostReplica]:
@@ -107,6 +114,15 @@ class Status:
     def _of_jobs(self) -> Iterator[str]:
         for name, problem in self._failing.items():
             yield f"{name} failed and is tried again: {problem}"
+
+
+def _of_touch(since_ms: int) -> Iterator[str]:
+    if since_ms:
+        yield (
+            f"this server is out of touch with the others since {moment(since_ms)}, so what it "
+            "knows may be out of date, and it answers nothing else; mend the network, or bring the "
+            "servers of NATS back, and it goes on by itself"
+        )
 
 
 def _of_lost(lost: LostReplica) -> str:

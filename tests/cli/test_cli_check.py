@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nc.cli.check.report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, verdict
+from nc.cli.entrypoint import INTERRUPTED
 from nc.errors import UNREACHABLE
 from nc.testing import LAWS, InProcess
 from nc.testing.search import Report, search
@@ -113,7 +114,7 @@ def test_a_search_that_is_told_to_end_leaves_no_server(tmp_path: Path) -> None:
                 assert time.monotonic() < end_s
                 time.sleep(0.05)
             search.terminate()
-            assert search.wait(PATIENCE_S) == -signal.SIGTERM
+            assert search.wait(PATIENCE_S) == INTERRUPTED
             with pytest.raises(ProcessLookupError):
                 os.killpg(search.pid, 0)
         finally:

@@ -5,9 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
+from nc.cli.ncadm.console import open_browser
 from tests.cli.test_cli_imports import probe
 from tests.support.forked_popen import ForkedPopen
 from tests.support.server_process import PATIENCE_S, ServerProcess
@@ -63,3 +67,16 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
     done, _ = probe("ncadm", "console", blocked=("starlette", "uvicorn"))
     assert done.returncode == 1
     assert f"{sys.executable} -m pip install 'litekube-network-controller[console]'" in done.stderr
+
+
+def test_a_text_browser_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would ask for the page, which nobody serves meanwhile; the link is printed anyway."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(webbrowser, "_tryorder", None)  # what there is, is looked for once
+    browser = tmp_path / "w3m"
+    browser.write_text(f"#!/bin/sh\n: > {tmp_path}/began\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    open_browser("http://127.0.0.1:1/")
+    assert not (tmp_path / "began").exists()

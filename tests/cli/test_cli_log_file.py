@@ -97,3 +97,29 @@ def test_root_gives_the_file_to_the_folders_owner(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)
         assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0
+
+
+def test_a_line_behind_one_that_a_full_disk_cut_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs that read the lines lose those that there was no room for, and no other."""
+    file = LogFile(tmp_path)
+    file.write("first\n")
+    write = os.write
+
+    def fill(fd: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", full)
+        return write(fd, data[:3])
+
+    def full(_fd: int, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", fill)
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space"):
+            file.write("second\n")
+    monkeypatch.setattr(os, "write", write)
+    file.write("third\n")
+    file.write("fourth\n")
+    lines = (tmp_path / FILE_NAME).read_text().splitlines()
+    assert lines == ["first", "sec", "third", "fourth"]

@@ -1,6 +1,7 @@
 """`ncadm THING VERB` against a real server, over TLS."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,9 @@ def test_a_viewer_reads_everything_and_changes_nothing(
     ncadm: Run, told: Json, server: ServerProcess, machine: Machine, tmp_path: Path
 ) -> None:
     """With the folder that `admins issue` wrote, as a context; and only until it is revoked."""
-    folder = tmp_path / "eve"
-    ncadm("admins", "issue", "--role", "viewer", "--name", "eve", "--out", str(folder))
+    folder = tmp_path / "eve's own"
+    issue = ("admins", "issue", "--role", "viewer", "--name", "eve", "--out", str(folder))
+    assert shlex.split(ncadm(*issue).stdout.splitlines()[-1])[-2:] == ["--certs", str(folder)]
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert modes == {"ca.pem": 0o600, "client.pem": 0o600, "client-key.pem": 0o600}
     port = str(server.control_port)

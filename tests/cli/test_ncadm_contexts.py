@@ -89,6 +89,22 @@ def test_contexts_are_listed_chosen_and_removed(server: ServerProcess) -> None:
     assert run_here("ncadm", "contexts", "list").stdout.count("*") == 0
 
 
+def test_a_folder_may_be_called_anything(server: ServerProcess, tmp_path: Path) -> None:
+    """What was added is read again; nothing of a name steers the terminal that lists it."""
+    pki = server.data_dir / "pki" / "grpc"
+    folder = tmp_path / "\u3000of eve\n\x1b[31m\udcff"
+    folder.symlink_to(pki)
+    add(server, "good")
+    where = ("--ip", "127.0.0.1", "--port", str(server.control_port))
+    done = run_here("ncadm", "contexts", "add", "odd", *where, "--certs", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (("--context", "odd", "check-health"), ("check-health",)):
+        assert run_here("ncadm", *words).returncode == 0
+    listed = run_here("ncadm", "contexts", "list").stdout
+    assert all(line.isprintable() for line in listed.splitlines())
+    assert len(listed.splitlines()) == 3
+
+
 def test_a_new_context_has_nothing_of_the_current_one(server: ServerProcess) -> None:
     """Neither its port nor its certificates."""
     add(server, "a")

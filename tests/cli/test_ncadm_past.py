@@ -33,6 +33,15 @@ def test_the_events_are_those_of_the_log(ncadm: Run, server: ServerProcess) -> N
     assert all("TokenIssued" in line for line in of_kind)
 
 
+@pytest.mark.parametrize("chosen", [("--actor", "nobody"), ("--from", "now")])
+def test_that_no_event_is_chosen_is_said(ncadm: Run, chosen: tuple[str, ...]) -> None:
+    """To people, beside the output; a program gets no lines."""
+    done = ncadm("events", *chosen)
+    assert (done.stdout, done.stderr) == ("", "there are no such events\n")
+    done = ncadm("-o", "json", "events", *chosen)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None:
     """`at`, `diff` and `why` tell of one rename the same."""
     before = last_seq(told)

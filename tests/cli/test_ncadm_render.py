@@ -5,6 +5,7 @@ import json
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from nc.cli.ncadm import render
 from nc.cli.ncadm.render import Column
@@ -36,6 +37,19 @@ def test_a_table_fits_its_width(rows: list[tuple[str, ...]], width: int) -> None
     assert shown == ["first"] or max(map(len, [titles, *lines])) <= width
     whole = render.table(COLUMNS, rows, 10_000).split("\n")[0].split()
     assert len(whole) == len(COLUMNS)
+
+
+FOREIGN = st.text("aé漢字アｱ한🙂e\u0301", max_size=8)
+
+
+@given(st.lists(st.tuples(*[FOREIGN] * 3), max_size=5), st.integers(1, 80))
+def test_columns_are_straight_in_every_script(rows: list[tuple[str, ...]], width: int) -> None:
+    """On a terminal, where some letters take two places, and accents none."""
+    ended: list[tuple[str, ...]] = [(row[0], "|", row[2], "7") for row in rows]
+    titles, *lines = render.table(COLUMNS, ended, width).split("\n")
+    if "second" in titles:
+        assert max(map(cell_len, [titles, *lines])) <= width
+        assert {cell_len(line.partition("|")[0]) for line in lines} <= {titles.index("second")}
 
 
 @given(ROWS)

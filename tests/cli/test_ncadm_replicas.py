@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -13,13 +15,16 @@ import yaml
 from nc.cli.config_file import load
 from nc.cli.ncadm import render
 from nc.cli.ncadm.groups.replicas import COLUMNS
-from nc.cli.ncadm.status import _replica
+from nc.cli.ncadm.status import _replica, _status_text
 from nc.cli.newcomer import ReplicaInvitation
-from nc.cli.options import Format
+from nc.cli.options import Document, Format
 from nc.cli.pasted import read_replica_line, read_token
 from nc.cli.replica_invitation import replica_invitation
+from nc.client.convert import convert
 from nc.client.replicas import Replica, ReplicaState
+from nc.client.reports import ServerStatus
 from nc.errors import USAGE, ConfigError
+from nc.pb.admin.v1 import status_pb2 as pb
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.programs import Run, run_program
 from tests.support.server_process import PROGRAM, ServerProcess
@@ -106,6 +111,17 @@ def test_who_was_lost_did_not_stop(lost: bool) -> None:
         ["b", word, "2026-11-28", "09:00:00"],
     ]
     assert _replica(ended) == f"b: {word} since 2026-11-28 09:00:00 UTC"
+
+
+def test_a_server_out_of_touch_has_a_status_without_the_others() -> None:
+    """It would refuse to list them, as what it knows of them may be out of date."""
+    since_ms = 1_780_000_000_000
+    log = pb.Log(stream="nats://h/s")
+    answer = pb.StatusResponse(log=log, out_of_touch_since_ms=since_ms)
+    status = convert(ServerStatus, answer)
+    assert status.out_of_touch_since == datetime.fromtimestamp(since_ms / 1000, UTC)
+    client: Any = SimpleNamespace(server=SimpleNamespace(status=lambda: status))
+    assert "in nats://h/s" in _status_text(client, Document.TABLE)
 
 
 def test_an_invitation_is_withdrawn_by_the_beginning_of_its_id(ncadm: Run) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eventlog.jetstream.log import BUSY_AFTER_S
 from nc.client.calls import Calls
 from nc.client.channel import DEFAULT_TIMEOUT_S
-from nc.client.errors import CallFailed, NotFound, PermissionDenied, Unavailable
+from nc.client.errors import CallFailed, Cancelled, NotFound, PermissionDenied, Unavailable
 from nc.pb.admin.v1.nodes_pb2 import GetNodeRequest
 from nc.replica.touch import CHANGE_WAIT_S
 from nc.secrets import SystemSecrets
@@ -40,17 +40,24 @@ def no_pauses() -> Any:
         yield
 
 
-@given(failures=st.integers(0, 6), retries=st.integers(0, 4))
+@given(
+    failures=st.integers(0, 6),
+    retries=st.integers(0, 4),
+    error=st.sampled_from([Unavailable, Cancelled]),
+)
 async def test_reading_is_repeated_while_there_is_no_connection(
-    failures: int, retries: int
+    failures: int, retries: int, error: type[CallFailed]
 ) -> None:
-    """As often as is allowed, and no more; then the last error is raised."""
-    channel: Any = BrokenChannel(*[Unavailable] * failures)
+    """As often as is allowed, and no more; then the last error is raised.
+
+    gRPC ends calls with CANCELLED that come to a server which has begun to stop.
+    """
+    channel: Any = BrokenChannel(*[error] * failures)
     calls = Calls(channel, 60, retries, SystemSecrets())
     if failures <= retries:
         assert await calls.read("Nodes.Get", GetNodeRequest()) == "answer"
     else:
-        with pytest.raises(Unavailable):
+        with pytest.raises(error):
             await calls.read("Nodes.Get", GetNodeRequest())
     assert channel.calls == min(failures, retries) + 1
 

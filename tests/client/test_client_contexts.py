@@ -8,16 +8,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nc.client.contexts import Context, ContextError, Contexts
+from nc.client.contexts import Context, ContextError, Contexts, config_folder
 from nc.data_folder import default_data_dir
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 PORTS = st.integers(1, 65_535)
-PATHS = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20)
+PATHS = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=20) | st.just(
+    "~no-one/x"
+)
 ENTRIES = st.fixed_dictionaries(
     {},
     optional={
-        "server": PATHS,
+        "server": st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20),
         "port": PORTS,
         "bootstrap_port": PORTS,
         "ca": PATHS,
@@ -105,6 +107,27 @@ def test_paths_are_relative_to_the_file(home: Path) -> None:
     assert context.ca == home / "prod" / "ca.pem"
     assert context.certificate == Path("/etc/nc/client.pem")
     assert context.key == Path("~/key.pem").expanduser()
+
+
+def test_a_link_to_the_file_stays_one(home: Path, tmp_path: Path) -> None:
+    """As programs leave it that keep a user's settings in a folder of their own."""
+    home.mkdir()
+    kept = tmp_path / "kept.yml"
+    kept.write_text("", encoding="utf-8")
+    (home / "contexts.yml").symlink_to(kept)
+    Contexts.load().with_entry("a", {}).using("a").save()
+    assert (home / "contexts.yml").is_symlink()
+    assert yaml.safe_load(kept.read_text(encoding="utf-8"))["current"] == "a"
+
+
+def test_a_user_may_have_no_name_and_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that a container is started with: options name what there is."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert default_data_dir() == Path("/.local/share/network-controller")
+    assert config_folder() == Path("/.config/network-controller")
 
 
 def test_removing_the_current_context_leaves_none(home: Path) -> None:

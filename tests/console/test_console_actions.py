@@ -3,9 +3,12 @@
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import Certificate, load_pem_x509_certificate
+from starlette.responses import JSONResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from nc.client.errors import NotFound
 from nc.client.types import BootstrapToken, IssuedToken, Node, Role
+from nc.console import answers
 from nc.pki.requests import certificate_request
 from tests.support.chromium import Chromium, Tab
 from tests.support.live_console import LiveConsole, wait_for
@@ -190,6 +193,35 @@ def test_what_was_not_answered(live: LiveConsole, tab: Tab) -> None:
     wait_for(tab, "document.querySelector('#dialog code') !== null")
     tab.run("document.querySelector('#dialog .buttons button').click()")
     assert "asked again" in live.run(tokens(live))
+    tab.press("1", 49, "1")
+
+
+class Cut(JSONResponse):
+    """An answer whose connection ends before its last byte."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_less(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": message["body"][:-1], "more_body": True}
+            await send(message)
+
+        await super().__call__(scope, receive, send_less)
+
+
+def test_an_answer_that_was_cut(tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no empty answer: an action says so, and a view asks again."""
+    tab.press("2", 50, "2")
+    wait_for(tab, "!document.getElementById('view-tokens').hidden")
+    tab.run("document.getElementById('token-issue').click()")
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "JSONResponse", Cut)
+        confirm(tab, (2, "unheard"))
+        wait_for(tab, "document.querySelector('#dialog .problem:not([hidden])') !== null")
+        told = tab.run("document.querySelector('#dialog .problem').textContent")
+        assert told.startswith("The console's answer was cut: look whether this was done")
+        wait_for(tab, "text('notice') === 'The console\\'s answer was cut.'")
+    wait_for(tab, "rows('view-tokens').some((row) => cells(row)[0] === 'unheard')")
+    tab.run("document.querySelector('#dialog form > .buttons > :first-child').click()")
     tab.press("1", 49, "1")
 
 

@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from nc.client.client import AsyncClient
 from nc.client.contexts import Context
+from nc.console.app import _Console
 from nc.console.feed import Feed
 from nc.console.statuses import Statuses
 from nc.domain.codec.records import Recorded
@@ -148,3 +152,20 @@ async def test_a_feed_that_grows_begins_anew(tmp_path: Path) -> None:
                     assert page.seqs == list(range(page.base + 1, last_seq + 1))
             assert page.base > 4
             task.cancel()
+
+
+@pytest.mark.parametrize("since", [None, datetime(2026, 11, 29, tzinfo=UTC)])
+async def test_a_server_that_may_be_out_of_date_is_shown_as_one(since: datetime | None) -> None:
+    """Its status is answered, and what it knows is not what the others know."""
+
+    async def status() -> Any:
+        return SimpleNamespace(now=None, degraded=["out of touch"], out_of_touch_since=since)
+
+    told = asyncio.Event()
+    client: Any = SimpleNamespace(server=SimpleNamespace(status=status))
+    feed: Any = SimpleNamespace(problem="", tell=told.set)
+    console = _Console(client, feed)
+    checking = asyncio.create_task(console._check())
+    await told.wait()
+    checking.cancel()
+    assert console._health["problem"] == ("" if since is None else "out of touch")

@@ -158,9 +158,13 @@ REPLICAS = tuple(
 def test_servers_have_rows_where_there_are_several(
     live: LiveConsole, tab: Tab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which leads, which is away since when, what each lacks; of one server there is no table."""
+    """Which leads, which is away since when, what each lacks; of one server there is no table.
+
+    The tab says that something is wrong, also while another view is shown.
+    """
     status = live.run(live.client.server.status())
-    on_stream = replace(status, log=replace(status.log, stream="nats://n1:4222/log"))
+    log = replace(status.log, stream="nats://n1:4222/log")
+    on_stream = replace(status, log=log, degraded=("c is lost",))
     listed: list[Replica] = []
 
     async def told(_server: Server) -> ServerStatus:
@@ -171,6 +175,7 @@ def test_servers_have_rows_where_there_are_several(
 
     monkeypatch.setattr(Server, "status", told)
     monkeypatch.setattr(Replicas, "list", some)
+    wait_for(tab, "text('tab-server') === 'Server \u26a0'")
     tab.press("5", 53, "5")
     wait_for(tab, "text('server-body').includes('nats://n1:4222/log')")
     assert not tab.run("document.querySelector('#servers') !== null")

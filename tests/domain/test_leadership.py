@@ -46,12 +46,12 @@ def test_of_two_that_stand_one_is_elected() -> None:
 
 
 def test_one_that_was_lost_meanwhile_is_not_elected() -> None:
-    """The leader goes on, and the one who stands did not know. One that has not begun may be."""
+    """The leader goes on, and the one who stands did not know; nor is any other that did not."""
     state = after(with_replicas(), StandForElection("s1", 1, ""), LoseReplica("s2"))
-    with pytest.raises(ElectionLost):
-        decide(state, StandForElection("s2", 2, "", has_begun=True))
-    assert decide(state, StandForElection("s2", 2, "", has_begun=False))
-    assert decide(state, StandForElection("s3", 2, "", has_begun=True))
+    for session in ("s2", "s3", "new"):
+        with pytest.raises(ElectionLost):
+            decide(state, StandForElection(session, 2, "", last_seq=state.seq - 1))
+    assert decide(state, StandForElection("s3", 2, "", last_seq=state.seq))
 
 
 def test_who_is_elected_before_it_has_started_awaits_that() -> None:

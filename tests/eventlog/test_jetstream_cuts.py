@@ -2,15 +2,22 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import uvloop
 
 from eventlog import jetstream
-from eventlog.jetstream import connection, publishing
+from eventlog.jetstream import connection, publishing, tail
+from eventlog.jetstream.log import BUSY_AFTER_S
+from eventlog.jetstream.messages import Codec
 from tests.support.nats_identities import write_certificates
 from tests.support.nats_servers import NatsServer, address_of, nats_server
+from tests.support.replica_bench import on_a_loop
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -106,6 +113,34 @@ async def test_a_server_that_takes_nothing_any_more_is_left_at_the_end(
     listener.close()
 
 
+def test_a_connection_ends_whose_server_is_gone() -> None:
+    """On the loop that programs run on: what is still to be sent is left."""
+
+    async def end() -> None:
+        gone = asyncio.Event()
+
+        async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b'INFO {"server_id":"A","version":"2.11.0","max_payload":1024}\r\n')
+            await reader.readuntil(b"PING\r\n")
+            writer.write(b"PONG\r\n")
+            await gone.wait()
+            writer.transport.abort()
+
+        listener = await asyncio.start_server(greet, "127.0.0.1", 0)
+        port = listener.sockets[0].getsockname()[1]
+        address = jetstream.StreamAddress.parse(f"nats://127.0.0.1:{port}/L")
+        client = await connection.connect(address)
+        listener.close()
+        gone.set()
+        while not client.why_lost:  # noqa: ASYNC110 - the client tells nobody
+            await asyncio.sleep(0)
+        await client.publish("x", b"late")
+        await connection.disconnect(client)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(end())
+
+
 async def test_an_append_goes_on_by_another_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,3 +164,56 @@ async def test_an_append_goes_on_by_another_way(
             next(way for way in ways if way.is_used).cut()
             assert await log.append(b"after", 1, 1) == 2
             await log.close()
+
+
+@on_a_loop
+async def test_how_long_a_server_is_out_of_date_counts_from_its_first_answer() -> None:
+    """Before it nobody answered, and nothing was known of the stream."""
+    loop = asyncio.get_running_loop()
+    asked_s: list[float] = []
+
+    async def request(*_: Any, **__: Any) -> Any:
+        if loop.time() < begun_s + publishing.TRY_S * 6:  # as long as there is no majority
+            await asyncio.sleep(PATIENCE_S)
+        asked_s.append(loop.time())
+        is_behind = asked_s[-1] < asked_s[0] + publishing._REWOUND_AFTER_S
+        error = {"err_code": 10071, "description": "wrong last sequence: 1"}
+        answer = {"error": error} if is_behind else {"seq": 3}
+        return SimpleNamespace(data=json.dumps(answer).encode())
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    client: Any = SimpleNamespace(denied="", problem="", request=request, force_reconnect=nothing)
+    reading: Any = SimpleNamespace(kept=0, chain_at=lambda _: None, pass_own=nothing)
+    record: Any = SimpleNamespace(chain=b"chain")
+    address, begun_s = jetstream.StreamAddress.parse("nats://h/s?monitor=1"), loop.time()
+    pending = publishing.Pending(2, record, b"data")
+    outcome = await publishing.publish(client, address, reading, pending, BUSY_AFTER_S)
+    assert outcome is publishing.Outcome.APPENDED
+
+
+@on_a_loop
+async def test_a_start_gives_the_first_server_that_answers_time_to_be_up_to_date(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after a power failure, while servers of NATS come back one after the other."""
+    loop = asyncio.get_running_loop()
+    begun_s, nobody_s, behind_s = loop.time(), tail._PATIENCE_S - 1, tail._PATIENCE_S - 2
+
+    async def search(_tail: object) -> int | None:
+        if loop.time() < begun_s + nobody_s:
+            raise TimeoutError
+        return None if loop.time() < begun_s + nobody_s + behind_s else 7
+
+    async def has_leader(_tail: object) -> bool:
+        return True
+
+    monkeypatch.setattr(tail.Tail, "_search", search)
+    monkeypatch.setattr(tail.Tail, "_has_leader", has_leader)
+    client: Any = SimpleNamespace(denied="", has_jetstream=True)
+    copy: Any = SimpleNamespace(last_seq=5, head=b"chain", epoch=1, is_marked=False)
+    address, codec = jetstream.StreamAddress.parse("nats://h/s?monitor=1"), Codec("s", bytes(16))
+    reading = tail.Tail(client, address, codec, copy)
+    await reading._locate()
+    assert reading.end.stream_seq == 7

@@ -7,7 +7,9 @@ again once the error is gone; or the writer has stopped since the outcome is unk
 import errno
 import os
 import resource
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -184,3 +186,24 @@ def test_spare_descriptors_make_new_segments(tmp_path: Path) -> None:
         assert len(list(tmp_path.glob("*.seg"))) == 7
         assert [s.payload for s in log.snapshots.newest_first(1)] == [b"state"]
         log.close()
+
+
+def test_spare_descriptors_are_for_several_threads(tmp_path: Path) -> None:
+    """With one for each of them, none is refused a file, and none of them is lost."""
+
+    def use(name: str) -> None:
+        for _ in range(3000):
+            disk.close(disk.open(tmp_path / name, write=True))
+
+    for name in "abc":
+        (tmp_path / name).touch()
+    interval_s = sys.getswitchinterval()
+    with eventlog.SparingDisk(3) as disk, ThreadPoolExecutor(3) as threads:
+        sys.setswitchinterval(1e-6)
+        try:
+            with no_free_descriptor():
+                for used in [threads.submit(use, name) for name in "abc"]:
+                    used.result()
+        finally:
+            sys.setswitchinterval(interval_s)
+        assert len(disk._spare) == 3

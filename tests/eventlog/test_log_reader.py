@@ -1,6 +1,7 @@
 """Reading a log beside its writer: never wrong, never in the way, never alarmed by an append."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import eventlog
-from eventlog import FileLog, LogDamaged, LogMissing, LogReader
+from eventlog import FileLog, LogDamaged, LogMissing, LogReader, LogRewound
 from eventlog.testing import InterceptedDisk, NoSyncDisk
 
 TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
@@ -169,3 +170,27 @@ def test_following_goes_on_as_the_log_grows(tmp_path: Path) -> None:
     assert asyncio.run(main()) == list(range(3, 66))
     writer.join()
     log.close()
+
+
+@pytest.mark.parametrize("more", [0, 2, 9])
+def test_following_ends_where_the_log_is_put_back(tmp_path: Path, more: int) -> None:
+    """From an older copy of it, which may have got other events since: that is no damage."""
+    folder, older = tmp_path / "log", tmp_path / "older"
+    log = open_log(folder)
+    append(log, 5)
+    shutil.copytree(folder, older)
+    append(log, 4)
+    log.close()
+
+    async def main() -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            async for record in LogReader(folder).follow(poll_s=0.001):
+                if record.last_seq == 9:
+                    shutil.rmtree(folder)
+                    older.rename(folder)
+                    again = open_log(folder)
+                    append(again, more)
+                    again.close()
+
+    with pytest.raises(LogRewound, match="put back from an older copy"):
+        asyncio.run(main())

@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from eventlog import LogError
-from eventlog.repair import Diagnosis, RepairPlan
-from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.errors import RepairFailed
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair, repair
+from eventlog.testing import CrashOutcome, InterceptedDisk, PowerLoss, SimulatedDisk
 from tests.support.broken_life import (
     BREAKS,
     Break,
@@ -18,7 +19,7 @@ from tests.support.broken_life import (
     look,
     open_and_see,
 )
-from tests.support.crash_search import FOLDER, KEPT, chance, open_log
+from tests.support.crash_search import FOLDER, KEPT, SCHEMA, chance, open_log
 
 
 def kept(disk: SimulatedDisk) -> list[tuple[str, bytes]]:
@@ -74,6 +75,32 @@ def crash_everywhere(damage: Break, kept_shares: tuple[float, ...], seed: int) -
 def test_a_repair_may_be_interrupted_anywhere(name: str) -> None:
     """Crashed at any operation: the log is refused or repaired, and repairing again repairs it."""
     assert crash_everywhere(BREAKS[name], (0, 0.5), 1) > 8
+
+
+@pytest.mark.parametrize("name", ["cut in the middle", "doubled, and cut"])
+def test_a_repair_without_room_takes_none(name: str) -> None:
+    """A disk may fill up at any step: unfinished files go, and copies of what is unchanged."""
+    damaged, _ = lived()
+    BREAKS[name](damaged)
+    originals = files(damaged)
+    for steps in itertools.count():
+        disk = damaged.crash(CrashOutcome(1))
+
+        def fill(*_: object, disk: SimulatedDisk = disk, steps: int = steps) -> None:
+            disk.is_full = disk.steps >= steps
+
+        filling = InterceptedDisk(fill, disk)
+        try:
+            plan = plan_repair(FOLDER, filling, SCHEMA)
+            repair(plan, filling, now_ns=lambda: 0, random_bytes=bytes)
+        except RepairFailed:
+            assert not any(path.suffix == ".tmp" for path, _ in disk.files())
+            check_originals(disk, originals)
+            there = files(disk)
+            assert not [each for each, data in kept(disk) if there.get(each) == data]
+        else:
+            assert steps > 8
+            return
 
 
 @pytest.mark.long

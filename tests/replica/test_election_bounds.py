@@ -5,7 +5,15 @@ from rpds import HashTrieMap
 
 from nc.domain.leadership import NO_LEADER, Leader
 from nc.replica.leadership import LOST_AFTER_LOOKS, SILENCE_S, Candidate, Silences
-from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
+from nc.replica.leases import (
+    APPEND_LEASE_S,
+    BROKEN_OUT_AFTER_S,
+    GRANT_S,
+    NEWCOMER_S,
+    NS,
+    QUIET_S,
+    LeaderLeases,
+)
 
 OTHER, OWN = Leader("other", 1), Leader("before", 1)
 ALONE = HashTrieMap({"own": "r"})
@@ -56,14 +64,31 @@ def test_a_leader_that_has_ended_is_replaced_at_once(
     assert made.quiet_until_ns(leader, sessions) == quiet
 
 
+def test_a_leader_that_hands_over_has_granted_nothing_since() -> None:
+    """Whoever does not come any more holds changes up only until its lease has ended."""
+    made = candidate()
+    made.take_over(OTHER.epoch, frozenset({"other", "own", "gone"}))
+    assert made.stands_ns(OTHER, TWO) == HEARD
+    assert made.quiet_until_ns(OTHER, TWO) == HEARD + ns(BROKEN_OUT_AFTER_S)
+    assert made.quiet_until_ns(OTHER, TWO.remove("other")) == HEARD + ns(BROKEN_OUT_AFTER_S)
+    later = OTHER._replace(epoch=OTHER.epoch + 1)
+    assert made.quiet_until_ns(later, TWO) == HEARD + ns(QUIET_S)
+
+
 def test_a_leader_that_has_not_begun_its_session_goes_on() -> None:
-    """It was elected just now, and may answer: also who has just started waits for it."""
+    """It was elected just now, and may answer; if it ends so soon, nobody waits for long.
+
+    Until it has begun an append speaks for it no longer than its followers do.
+    """
     newcomer = OTHER._replace(awaits_start=True)
     assert candidate().stands_ns(newcomer, ALONE) == HEARD + ns(SILENCE_S)
     assert candidate().quiet_until_ns(newcomer, ALONE) == HEARD + ns(max(QUIET_S, SILENCE_S))
     nobody: HashTrieMap[str, str] = HashTrieMap()
-    assert candidate("new").stands_ns(newcomer, nobody) == HEARD + ns(NEWCOMER_S)
-    assert candidate("new").quiet_until_ns(newcomer, nobody) == HEARD + ns(NEWCOMER_S)
+    assert candidate("new").stands_ns(newcomer, nobody) == HEARD + ns(SILENCE_S)
+    assert candidate("new").quiet_until_ns(newcomer, nobody) == HEARD + ns(QUIET_S)
+    leases = LeaderLeases("other", 1, 0, HEARD)
+    assert leases.until_ns(()) == HEARD + ns(GRANT_S)
+    assert leases.until_ns(("other",)) == HEARD + ns(APPEND_LEASE_S)
 
 
 def test_an_attempt_is_postponed() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from nc.replica.leases import NS
 from tests.replica.test_replica_leases import NAMES, Leases
 
 
@@ -57,3 +58,25 @@ def test_an_offer_that_comes_late_names_all_leases() -> None:
     search.looks("b")
     assert search.acknowledged == search.replicas["b"].seq
     search.whoever_may_answer_has_everything()
+
+
+def test_a_follower_that_does_not_come_is_not_waited_for_longer_than_it_may_answer() -> None:
+    """By clocks whose rates differ: it has a lease from the moment of the offer."""
+    search = Leases()
+    search.begin((1.0, 1.04, 0.96))
+    search.all_is_well(list(NAMES))
+    search.hands_over("a", "b", is_heard=True)
+    joins(search, "a")
+    before = search.acknowledged
+    search.appends("b", is_marker=False)
+    joins(search, "a")
+    gone = search.replicas["c"]
+    assert gone.lease.is_valid(gone.seq, search.now(gone))
+    for _ in range(170):
+        may_answer = gone.lease.is_valid(gone.seq, search.now(gone))
+        search.appends("b", is_marker=True)
+        search.looks("b")
+        assert not (may_answer and search.acknowledged > before)
+        search.time_ns += NS // 100
+    assert not may_answer
+    assert search.acknowledged > before

@@ -154,3 +154,13 @@ def test_a_follower_that_lags_is_granted_nothing() -> None:
     leader.appended(ns(20))
     assert leader.named() == ["a"]
     assert leader.grant("a", ALL, ns(20)) == ns(20)
+
+
+def test_a_follower_that_has_broken_off_is_not_asked_to_lead() -> None:
+    """Its process may have ended; once it is heard of again, it is."""
+    leader = well(10)
+    hear(leader, 10, session="b")
+    leader.broke("a")
+    assert leader.successors((*ALL, "b")) == ["b"]
+    hear(leader, 11, sent_s=11)
+    assert leader.successors((*ALL, "b")) == ["a", "b"]

@@ -17,6 +17,7 @@ from nc.domain.links import AcceptLink
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
+from nc.replica import shared
 from nc.replica.appends import LocalLog
 from nc.replica.batch import Origin, decide_batch
 from nc.replica.errors import LeaderLost, NoMajority, NotLeading, OutcomeOpen, Replaced, Unwritable
@@ -90,6 +91,29 @@ async def test_a_replica_stops_without_a_majority() -> None:
     assert await outcomes(submit(replica, issue("b"))) == [OutcomeOpen]
     await replica.stop()
     assert set(replayed(log).tokens) == {"a"}
+
+
+@on_a_loop
+async def test_a_stop_does_not_wait_for_a_majority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is being appended stays open."""
+    monkeypatch.setattr(shared, "_LAST_APPEND_S", 0.0)
+    clock, gate, asked = ManualClock(), Gate(), asyncio.Event()
+    log = LocalLog(MemoryLog(), clock, run_blocking=gate)
+    replica = SharedReplica(log, clock, run_blocking=gate)
+    replica.session = "s"
+    replica.start()
+    await replica.stand(StandForElection("s", 1, "192.0.2.1:6440"), ORIGIN)
+
+    async def append(*_: object, **__: object) -> int:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(log, "append", append)
+    (waits,) = submit(replica, issue("a"))
+    await asked.wait()
+    await replica.stop()
+    assert await outcomes([waits]) == [OutcomeOpen]
 
 
 @on_a_loop

@@ -9,6 +9,8 @@ import pytest
 from rpds import HashTrieMap
 
 from eventlog.errors import LogBusy, LogRewound
+from nc.domain.decide import Command, decide
+from nc.domain.errors import ElectionLost
 from nc.domain.leadership import Leader
 from nc.domain.state import State
 from nc.replica.errors import NotCurrent
@@ -16,7 +18,7 @@ from nc.replica.leases import NS, Granted
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
 from nc.replica.touch import CHANGE_WAIT_S
-from tests.support.replica_bench import ManualClock
+from tests.support.replica_bench import ManualClock, on_a_loop
 
 SESSIONS = HashTrieMap({name: f"replica {name}" for name in ("a", "b", "c")})
 LEADER = Leader("a", 1, "192.0.2.1:6440")
@@ -164,11 +166,30 @@ async def test_a_leader_whose_log_has_ended_does_not_try_again_and_again() -> No
     assert 1 <= tries < turns / 10
 
 
+@on_a_loop
+async def test_a_leader_renews_its_lease_whatever_the_last_try_has_died_of() -> None:
+    """Else no server would answer any more, though all hear the leader, and none is elected."""
+    tries, is_again = 0, asyncio.Event()
+
+    async def fail() -> int:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            is_again.set()
+        raise KeyError("a bug")
+
+    clock = ManualClock()
+    role, _ = role_of("a", clock, fail)
+    clock.ns += 60 * NS
+    role.look()
+    await is_again.wait()
+    role.stop()
+
+
 async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
     """As when all servers of a cluster start at once: each finds that the last leader has ended.
 
-    Who was elected has not begun its session yet; one elected after it would have to keep quiet for
-    as long as an append may speak for it.
+    Who was elected has not begun its session yet; one elected after it would have to keep quiet.
     """
     clock = ManualClock()
     role, replica = role_of("b", clock)
@@ -185,6 +206,27 @@ async def test_nobody_stands_against_who_was_elected_since_it_was_due() -> None:
     role.follow([])
     assert not await role.stand("192.0.2.2:6440", "request")
     assert stood == []
+
+
+async def test_who_stands_while_the_server_before_it_is_lost_is_not_elected() -> None:
+    """The leader would have had to ask that one; now its last append speaks for it, for longer."""
+    clock = ManualClock()
+    role, replica = role_of("new", clock)
+    sessions = HashTrieMap({"a": "replica a", "before": "replica new"})
+    replica.state = State(seq=5, leader=LEADER, sessions=sessions)
+    role.begin()
+    clock.ns += 4 * NS
+    stood: list[Command] = []
+
+    async def stand(command: Command, _origin: object) -> None:
+        stood.append(command)
+
+    replica.stand = stand
+    await role.stand("192.0.2.2:6440", "request")
+    lost = State(seq=6, leader=LEADER, sessions=sessions.remove("before"))
+    assert decide(replica.state, *stood)
+    with pytest.raises(ElectionLost):
+        decide(lost, *stood)
 
 
 async def test_a_follower_knows_that_the_leaders_log_has_no_majority() -> None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 import structlog
+from rpds import HashTrieMap
 
 from nc.clock import SystemClock
 from nc.domain.errors import SessionEnded
@@ -16,7 +17,8 @@ from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.pki.errors import AuthorityNotYetValid
-from nc.replica.errors import OutcomeOpen, Stopping, Unwritable
+from nc.replica.errors import NotLeading, OutcomeOpen, Stopping, Unwritable, WriteRefused
+from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
 from nc.replica.role import Role
@@ -29,11 +31,13 @@ from nc.rpc.replication.changes import error_of, refusal_of
 from nc.rpc.replication.following import Following
 from nc.rpc.replication.line import LineBroken
 from nc.rpc.replication.service import ReplicationService
-from tests.support.replica_bench import ORIGIN, on_a_loop
+from tests.support.replica_bench import ORIGIN, on_a_loop, settle
 from tests.support.whole_server import Lines
 
 CLOSED = events.STATE_CHANGE_REASON_LINK_CLOSED
 DROP = DropLink("node", "link", CLOSED)
+NOTHING = Granted(0, 0, 0)
+FORWARD = Call(ANONYMOUS, "forward", "id", 0)
 
 
 class Refusing:
@@ -45,6 +49,23 @@ class Refusing:
     async def forward(self, _request: pb.ForwardRequest, _timeout_s: float) -> pb.ForwardResponse:
         refusal = refusal_of(self.errors.pop(0)) if self.errors else pb.Refusal()
         return pb.ForwardResponse(refusal=refusal)
+
+
+class FollowerLine:
+    """The messages of a follower that says one thing, and then is there until it `ends`."""
+
+    def __init__(self) -> None:
+        self.ends = asyncio.Event()
+        self._first: bytes | None = pb.FromFollower(session="s").SerializeToString()
+
+    async def read(self) -> bytes | None:
+        first, self._first = self._first, None
+        if first is None:
+            await self.ends.wait()
+        return first
+
+    async def write(self, message: bytes) -> None:
+        pass
 
 
 def following_by(line: Refusing) -> Following:
@@ -59,6 +80,13 @@ def following_by(line: Refusing) -> Following:
     )
     following._line = line
     return cast(Following, following)
+
+
+def leading_by(role: Any, lines: Lines) -> ReplicationService:
+    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
+    unused: Any = None
+    parts = (unused, lambda: Peer("", 0), dict, unused, unused, SystemClock(), log, WaitingNodes())
+    return ReplicationService(cast(Role, role), *parts)
 
 
 @on_a_loop
@@ -123,16 +151,70 @@ async def test_a_bug_of_the_leaders_is_no_mistake_of_the_callers() -> None:
     async def broken() -> None:
         raise KeyError("an inner matter")
 
+    replica = SimpleNamespace(state=State(), decides=True)
+    role: Any = SimpleNamespace(current=broken, replica=replica)
     lines = Lines()
-    state: Any = SimpleNamespace(current=broken, replica=SimpleNamespace(state=State()))
-    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
-    unused: Any = None
-    parts = (unused, unused, unused, unused, unused, unused, log, unused)
-    service = ReplicationService(cast(Role, state), *parts)
-    response = await service.forward(pb.ForwardRequest(), Call(ANONYMOUS, "forward", "id", 0))
+    service = leading_by(role, lines)
+    response = await service.forward(pb.ForwardRequest(), FORWARD)
     error = error_of(response.refusal)
     assert isinstance(error, OutcomeOpen)
     assert "inner" not in str(error)
     assert [line["request_id"] for line in lines.named("rpc.crashed")] == ["id"]
     assert answer_to(error, "id").code == "500"
     assert isinstance(error, LATER)
+
+
+@pytest.mark.parametrize(
+    "request_", [pb.ForwardRequest(call=pb.Call(path="/new")), pb.ForwardRequest(session="s")]
+)
+@on_a_loop
+async def test_what_an_older_leader_does_not_know_was_not_done(
+    request_: pb.ForwardRequest,
+) -> None:
+    """Nobody has to see whether it was: it may be asked for again once that server is upgraded."""
+
+    async def current() -> None:
+        pass
+
+    state = State(sessions=HashTrieMap({"s": "server"}))
+    replica = SimpleNamespace(state=state, decides=True, leads=True)
+    lines = Lines()
+    service = leading_by(SimpleNamespace(current=current, replica=replica), lines)
+    error = error_of((await service.forward(request_, FORWARD)).refusal)
+    assert isinstance(error, WriteRefused)
+    assert "nothing was changed; upgrade that server" in str(error)
+    assert lines.named("rpc.crashed") == []
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+@on_a_loop
+async def test_who_follows_and_never_begins_is_forgotten(calls: int) -> None:
+    """Once it goes away; not if it has called again meanwhile."""
+    noted: Any = lambda *_: None  # noqa: E731 - typed
+    replica = SimpleNamespace(state=State(), session="leader")
+    leases = SimpleNamespace(broke=noted)
+    role = SimpleNamespace(leases=leases, replica=replica, heard=noted, grant=lambda _: NOTHING)
+    service: Any = leading_by(role, Lines())
+    lines = [FollowerLine() for _ in range(calls)]
+    following = [asyncio.create_task(service.follow(line, FORWARD)) for line in lines]
+    await settle()
+    lines[0].ends.set()
+    await following[0]
+    assert ("s" in service._known) is (calls > 1)
+    for line in lines:
+        line.ends.set()
+    await asyncio.gather(*following)
+    assert not service._known
+
+
+@on_a_loop
+async def test_who_leads_no_more_says_so_at_once() -> None:
+    """It may answer again only once it follows the next leader: whoever asks asks that one."""
+
+    async def current() -> None:
+        raise AssertionError("it waits")
+
+    replica = SimpleNamespace(state=State(), decides=False, leads=False)
+    service = leading_by(SimpleNamespace(current=current, replica=replica), Lines())
+    response = await service.forward(pb.ForwardRequest(), FORWARD)
+    assert isinstance(error_of(response.refusal), NotLeading)

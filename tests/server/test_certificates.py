@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nc.data_folder import DataFolder
+from nc.data_folder import DataFolder, DataLost
 from nc.domain.administrators import InstallAdministrator
 from nc.domain.decide import Command, decide
 from nc.domain.events import Certificate, pb
@@ -17,7 +17,7 @@ from nc.rpc.servers import Credentials
 from nc.secrets import SystemSecrets
 from nc.server.certificates import Certificates
 from nc.server.membership import Membership
-from tests.support.whole_server import MovableClock, settings
+from tests.support.whole_server import MovableClock, running, settings
 
 NEARLY_A_YEAR_MS = 340 * 24 * 3600 * 1000
 
@@ -68,6 +68,23 @@ def test_what_could_not_be_read_for_a_moment_is_used_at_the_next_try(
         assert certificates.installed().is_renewal
         certificates.renew()
         assert certificates.made == []
+
+
+async def test_what_a_start_that_failed_has_renewed_is_known_as_a_renewal(tmp_path: Path) -> None:
+    """The next start does not refuse the administrator's certificate before it."""
+    clock, data_dir = MovableClock(), tmp_path / "data"
+    async with running(data_dir, clock) as server:
+        old = server.certificates.grpc.paths.client.read_bytes()
+        path, key = server.folder.secret_key, server.folder.secret_key.read_bytes()
+    clock.ahead_ms = NEARLY_A_YEAR_MS
+    path.write_bytes(key[::-1])
+    with pytest.raises(DataLost):
+        await running(data_dir, clock).__aenter__()
+    path.write_bytes(key)
+    async with running(data_dir, clock) as server:
+        assert server.certificates.grpc.paths.client.read_bytes() != old
+        known = server.replica.state.administrators.by_serial
+        assert [each.revoked_at_ms for each in known.values()] == [None, None]
 
 
 async def test_an_administrators_certificate_may_have_any_name() -> None:

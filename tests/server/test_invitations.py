@@ -132,15 +132,15 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
             assert (other.self, other.role, other.address) == (False, leader, LOOPBACK)
             seen = {each.id: each for each in (await a.admin.call("Replicas/List")).replicas}
             assert seen[name].HasField("lag_events")
-            third = await Cluster(
-                b, there
-            ).invite()  # a follower invites, and the leader records it
-            await Cluster(b, there).join(tmp_path / "c", third)
+            third = await Cluster(b, there).invite()  # at a follower, and the leader records it
+            at_follower = third._replace(port=b.endpoints.bootstrap_port)
+            await Cluster(b, there).join(tmp_path / "c", at_follower)
         (left,) = (e for e in (await a.admin.call("Replicas/List")).replicas if e.id == name)
         assert (left.state, left.lost) == (pb.REPLICA_STATE_STOPPED, False)
         assert left.ended_ms >= left.since_ms > 0
-        (used, _) = (await a.admin.call("Replicas/List", all=True)).invitations[::-1]
-        assert (used.replica_id, used.peer_address) == (name, LOOPBACK)
+        (used, last) = (await a.admin.call("Replicas/List", all=True)).invitations[::-1]
+        assert used.replica_id == name
+        assert (used.peer_address, last.peer_address) == (LOOPBACK, LOOPBACK)
         secrets = [invitation.code.encode(), third.code.encode(), *contents(data_dir).values()]
         secrets.append(creds.read_bytes())
         folders = (data_dir / "log", folder / "log")

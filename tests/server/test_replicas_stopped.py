@@ -2,15 +2,17 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from nc.data_folder import DataFolder
 from nc.replica import hand_over
+from nc.replica.shared import SharedReplica
 from nc.server import membership
 from tests.server.test_replicas import ISSUE, connect, on_stream, peers_of, share_secrets
 from tests.support.link_cluster import cluster, logged_events
+from tests.support.operators import operator
 from tests.support.whole_server import PATIENCE_S, WholeServer, admin, running, until
 
 __all__ = ["on_stream"]  # a fixture
@@ -27,6 +29,29 @@ def is_quiet(leader: WholeServer) -> bool:
     leases = leader.server.membership.role.leases
     assert leases is not None
     return leases.quiet_until_ns != 0
+
+
+async def hears_what_changes_wait_for(
+    follower: WholeServer, leader: WholeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the leader's log lacks is in the status of a server that follows, for as long."""
+    why, own = "changes wait for a majority", SharedReplica.waits_for
+
+    def waits_for(replica: SharedReplica) -> str:
+        return why if replica is leader.replica else str(own.__get__(replica))
+
+    async def status(waits_for: str) -> None:
+        replica = cast(SharedReplica, follower.replica)
+        await until(lambda: replica.leader_lacks == waits_for)
+        async with operator(follower) as caller:
+            answer = await caller.call("Server/Status")
+        assert (answer.log.waits_for, answer.log.writable) == (waits_for, not waits_for)
+        assert (waits_for in answer.degraded) is bool(waits_for)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedReplica, "waits_for", property(waits_for))
+        await status(why)
+    await status("")
 
 
 async def test_a_leader_that_stops_has_another_one_elected_before_its_links_end(
@@ -48,6 +73,7 @@ async def test_a_leader_that_stops_has_another_one_elected_before_its_links_end(
         async with running(tmp_path / "second", **on_stream) as other, admin(other) as client:
             await connect(leader, await leader.enrol())
             await until(lambda: list(peers_of(other)) == [leader.replica.session])
+            await hears_what_changes_wait_for(other, leader.server, monkeypatch)
             await first.aclose()
             state = other.replica.state
             assert (state.leader.session, len(state.sessions)) == (other.replica.session, 1)

@@ -12,19 +12,21 @@ from eventlog import LogReader, LogRewound, jetstream
 from eventlog.jetstream import moving, publishing
 from nc.client.channel import Channel
 from nc.client.errors import CallFailed
+from nc.clock import SystemClock
 from nc.data_folder import DataFolder, DataFolderError, DataLost
 from nc.domain.leadership import LoseReplica
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import Replaced
+from nc.replica.leases import NS
 from nc.replica.shared import SharedReplica
 from nc.rpc.admin.server import ServerFacts
 from nc.text import moment
 from tests.support.link_client import Closed
 from tests.support.link_cluster import CONNECTED, cluster, logged_events
 from tests.support.nats_servers import NatsServer, address_of, nats_server
-from tests.support.operators import operator
+from tests.support.operators import Refused, operator
 from tests.support.whole_server import PATIENCE_S, Lines, WholeServer, admin, running, until
 
 pytestmark = [  # the client of NATS leaves sockets of servers that are gone to the collector
@@ -84,7 +86,10 @@ async def test_the_log_is_in_the_stream_and_the_folder_has_a_copy(
 async def test_a_lost_server_and_what_changes_wait_for_are_degraded(
     data_dir: Path, on_stream: dict[str, Any]
 ) -> None:
-    """By name and since when, for programs too, until it is removed; a stopped one is in order."""
+    """By name and since when, for programs too, until it is removed; a stopped one is in order.
+
+    So is a server that is out of touch with the others, which answers that alone.
+    """
     async with running(data_dir, **on_stream) as server, operator(server) as caller:
         origin = Origin("system", "test", "r")
         for replica_id, end in (("c-1", LoseReplica("s")), ("d-1", StopReplica("d-1", "s"))):
@@ -98,6 +103,15 @@ async def test_a_lost_server_and_what_changes_wait_for_are_degraded(
         await caller.call("Replicas/Remove", replica="c-1")
         status = await caller.call("Server/Status")
         assert (list(status.lost_replicas), list(status.degraded)) == ([], [])
+        assert server.server.membership is not None
+        role = server.server.membership.role
+        role.stop()
+        role.touch._lost_ns = SystemClock().monotonic_ns() - 60 * NS
+        status = await caller.call("Server/Status")
+        assert status.now_ms - status.out_of_touch_since_ms >= 60_000
+        assert moment(status.out_of_touch_since_ms) in status.degraded[0]
+        with pytest.raises(Refused, match="not in touch with the others"):
+            await caller.call("Nodes/List")
         replica = cast(SharedReplica, server.replica)
         assert replica.takes_changes
         replica.leader_lacks = "a majority"  # as the leader says to its followers

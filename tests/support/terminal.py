@@ -67,19 +67,29 @@ class Terminal:
 
     Args:
         command: the program and its arguments.
+        temporary: the folder for its temporary files; None: the usual one.
     """
 
-    def __init__(self, *command: str | Path, rows: int = 40, columns: int = 120) -> None:
+    def __init__(
+        self,
+        *command: str | Path,
+        rows: int = 40,
+        columns: int = 120,
+        temporary: Path | None = None,
+    ) -> None:
         self._size = rows, columns
         self._output = b""
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "xterm-256color"}
+        if temporary is not None:
+            environment["TMPDIR"] = str(temporary)
         self._process = subprocess.Popen(
             [str(word) for word in command],
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "xterm-256color"},
+            env=environment,
             start_new_session=True,
         )
         os.close(slave)
@@ -95,6 +105,9 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Send what the keys send."""
         os.write(self._master, keys.encode())
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
 
     def until(self, *words: str) -> str:
         """Wait until all of these are on the screen; what else there is."""

@@ -1,7 +1,6 @@
 """The search behind `network-controller check`: the target, the progress, the exit code."""
 
 import shlex
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.certificates import admin_tls
 from nc.cli.options import Output
+from nc.cli.signals import ended_in_order
 from nc.client.contexts import Context
 from nc.clock import SystemClock
 from nc.testing import InProcess, LawBroken, Remote, ServerProcess, Target
@@ -50,7 +50,7 @@ def run(
     is_here = target == IN_PROCESS
     count = examples or (_EXAMPLES_IN_PROCESS if is_here else _EXAMPLES_BY_NETWORK)
     with (
-        _ended_in_order(),
+        ended_in_order(),
         closing(_make(target, context, bootstrap_port)) as made,
         _progress(count, minutes) as show,
     ):
@@ -85,7 +85,7 @@ def run_simulation(
     if keep is not None:
         with _writable("another folder with --keep"):
             keep.mkdir(parents=True, exist_ok=True)
-    with _ended_in_order(), _progress(count, minutes) as show:
+    with ended_in_order(), _progress(count, minutes) as show:
         report = search(
             Simulation(),
             examples=count,
@@ -130,27 +130,6 @@ def _writable(instead: str) -> Iterator[None]:
         raise OperationFailed(
             f"{error.filename} cannot be written: {error.strerror}; name {instead}"
         ) from error
-
-
-class _Terminated(KeyboardInterrupt):
-    """The process received SIGTERM."""
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """On SIGTERM, end the search and its server as Ctrl-C does, then die by the signal."""
-
-    def interrupt(*_: object) -> None:
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    except _Terminated:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _make(target: str, context: Context, bootstrap_port: int | None) -> Target:

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo.steps import LOOPBACK, DemoClock, Script
+from nc.cli.entrypoint import INTERRUPTED
 from nc.cli.event_loop import run_async
 from nc.cli.extras import require_extra
 from nc.cli.log.show import displayer
 from nc.cli.options import Output
+from nc.cli.signals import is_stopped
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
@@ -43,7 +45,8 @@ def demo(
     """
     output = Console(highlight=False)
     if not live:
-        run_async(_play(output))
+        if run_async(is_stopped(_play(output))):
+            raise typer.Exit(INTERRUPTED)
         return
     for package in ("starlette", "uvicorn"):
         require_extra("console", package)

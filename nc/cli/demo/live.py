@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-import typer
 import uvicorn
 from rich.console import Console
 
@@ -26,6 +25,7 @@ from nc.agent.program import (
 )
 from nc.cli import signals
 from nc.cli.event_loop import report_stray
+from nc.cli.ncadm.console import open_browser
 from nc.client.client import AsyncClient
 from nc.client.contexts import Context
 from nc.client.types import IssuedToken
@@ -60,7 +60,7 @@ async def play(output: Console, pause_s: float, *, opens: bool) -> None:
         output.print(f"The console, live: [bold]{url}[/]", soft_wrap=True)
         output.print("The link is good for one time; Ctrl-C ends the demo.\n")
         if opens:
-            typer.launch(url)
+            open_browser(url)
         client = await stack.enter_async_context(AsyncClient(context))
         story = _Story(client, server, folder, output, pause_s)
         playing = asyncio.create_task(story.run())

@@ -62,9 +62,11 @@ class LogCommands(LazyGroup):
 
     def invoke(self, ctx: Any) -> Any:
         from eventlog.errors import LogDamaged, LogMissing
+        from nc.cli.signals import ended_in_order
 
         try:
-            return super().invoke(ctx)
+            with ended_in_order():
+                return super().invoke(ctx)
         except (LogDamaged, LogMissing) as error:
             from nc.cli.log.damage import explained
 

@@ -20,6 +20,7 @@ from nc.cli.log.repair_text import described, fields, place, verdict
 from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
 from nc.cli.options import Output, OutputOption
 from nc.cli.stream_address import stream_address, stream_in
+from nc.cli.streams import is_agreed
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
@@ -67,7 +68,7 @@ def repair(
         for line in described(plan, lost):
             typer.echo(printable(line))
     if apply and plan.diagnosis is Diagnosis.REPAIRABLE:
-        apply = yes or _is_agreed()
+        apply = yes or not sys.stdin.isatty() or is_agreed("do this?")  # elsewhere --apply suffices
     if not apply:
         if output is Output.JSON:
             typer.echo(json.dumps(fields(plan, lost)))
@@ -93,11 +94,6 @@ def _folder(data_dir: Path | None, log: str | None) -> Path:
     if folder.is_file():
         raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
     return folder
-
-
-def _is_agreed() -> bool:
-    """Ask on a terminal; elsewhere --apply suffices."""
-    return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
 
 
 def _apply(plan: RepairPlan) -> dict[str, object]:

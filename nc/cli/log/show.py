@@ -14,7 +14,7 @@ from nc.cli.log.filter_options import NO_OPTIONS, FilterOptions, takes_filter_op
 from nc.cli.log.query import names_in
 from nc.cli.log.render import text_format
 from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
-from nc.cli.options import Output, OutputOption
+from nc.cli.options import NO_EVENTS, Output, OutputOption
 from nc.cli.stream_address import stream_in
 from nc.clock import SystemClock
 from nc.contract import LARGEST_UINT64
@@ -26,7 +26,7 @@ from nc.history.filters import Filter
 from nc.history.fold import EMPTY_STATE
 from nc.history.node_names import NodeNames
 
-Display = Callable[[Record], None]
+Display = Callable[[Record], bool]
 
 _LATE_S: Final = 1  # an event is in the log a moment after the time that it was recorded at
 
@@ -62,8 +62,8 @@ def show(
         wait_s = None if options.end is None else _seconds_to(chosen.end)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_follow(reader, after, display, chosen.end, wait_s))
-    else:
-        _show(reader, after, display, chosen.end)
+    elif not _show(reader, after, display, chosen.end) and output is Output.TEXT:
+        typer.echo(NO_EVENTS, err=True)
 
 
 def displayer(
@@ -72,7 +72,7 @@ def displayer(
     chosen: Filter | None = None,
     names: NodeNames | None = None,
 ) -> Display:
-    """A function that prints a record's events.
+    """A function that prints a record's events, and says whether it had any to print.
 
     Args:
         output: as what.
@@ -84,7 +84,7 @@ def displayer(
     line_of = _json_line if output is Output.JSON else text_format()
     flushes = sys.stdout.isatty()
 
-    def display(record: Record) -> None:
+    def display(record: Record) -> bool:
         lines = [
             f"{line_of(recorded, name)}\n"
             for recorded in events_of(record)
@@ -95,6 +95,7 @@ def displayer(
         sys.stdout.write("".join(lines))
         if flushes:
             sys.stdout.flush()
+        return bool(lines)
 
     return display
 
@@ -117,11 +118,14 @@ def _names_before(reader: LogReader, after: int) -> NodeNames:
     return names
 
 
-def _show(reader: LogReader, after: int, display: Display, end: Point) -> None:
+def _show(reader: LogReader, after: int, display: Display, end: Point) -> bool:
+    """Print what is there; whether anything was to be printed."""
+    is_any = False
     for record in reader.read(after):
-        display(record)
+        is_any |= display(record)
         if _is_last(record, end):
-            return
+            break
+    return is_any
 
 
 async def _follow(

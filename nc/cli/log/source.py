@@ -179,7 +179,12 @@ def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # what goes elsewhere would be shown with the bar
+    ) as progress:
         task = progress.add_task(doing, total=None)
         shown = 0
 

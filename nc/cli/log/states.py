@@ -20,7 +20,7 @@ from nc.history.as_of import StateAt, states_at
 from nc.history.diff import differences
 from nc.history.events import Point, history
 from nc.history.state_fields import state_fields
-from nc.text import expiry_text, iso_time, moment, printable
+from nc.text import cells, expiry_text, filled, iso_time, moment, printable
 
 
 def at(
@@ -156,7 +156,7 @@ def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
     if not rows:
         typer.echo(f"{title}: none")
         return
-    cells = [columns, *(tuple(map(printable, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+    texts = [columns, *(tuple(map(printable, row)) for row in rows)]
+    widths = [max(map(cells, column)) for column in zip(*texts, strict=True)]
+    lines = ("  ".join(map(filled, row, widths)).rstrip() for row in texts)
     typer.echo("\n".join([f"{title}: {len(rows)}", *lines]))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,6 +42,12 @@ def console(
         asyncio.run(_serve(place, port, opens=browser))
 
 
+def open_browser(url: str) -> None:
+    """Open a page where there is a desktop: a text browser would be waited for, unserved."""
+    if shutil.which("xdg-open"):
+        typer.launch(url)
+
+
 async def _serve(place: "Context", port: int, *, opens: bool) -> None:
     from nc.cli.ncadm.certificates import explained
     from nc.client.pem_files import UnusableFile
@@ -55,7 +62,7 @@ async def _serve(place: "Context", port: int, *, opens: bool) -> None:
             typer.echo("the link is good for one time; Ctrl-C ends the console", err=True)
             sys.stdout.flush()
             if opens:
-                typer.launch(url)
+                open_browser(url)
             await server.serve(sockets=[listening])
     except UnusableFile as error:
         raise explained(error) from error

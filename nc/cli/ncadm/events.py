@@ -16,7 +16,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_kinds, complete_nodes
 from nc.cli.ncadm.references import references
 from nc.cli.ncadm.session import client_of
-from nc.cli.options import Document, DocumentOption, FromOption
+from nc.cli.options import NO_EVENTS, Document, DocumentOption, FromOption
 from nc.cli.time_args import point_named
 from nc.contract import LARGEST_UINT32
 from nc.domain.codec.records import Recorded
@@ -97,14 +97,17 @@ def events(
     with client_of(context) as client, contextlib.suppress(KeyboardInterrupt):
         given["nodes"] = [_id_of(client, each) for each in given["nodes"]]
         reached = client.events.last_seq()
+        is_any = follow
         if start is None:
             count = _LAST if last is None else last
-            _print(_newest(client, reached, count, given), line_of)
+            is_any |= _print(_newest(client, reached, count, given), line_of)
         elif since != Point():
             # What is recorded meanwhile is left to the watch, so that nothing is printed twice.
             found = client.events.read(from_seq=since.seq or 0, **given)
             there = (event for event in found if event.seq <= reached)
-            _print(there if last is None else deque(there, maxlen=last), line_of)
+            is_any |= _print(there if last is None else deque(there, maxlen=last), line_of)
+        if not is_any and output is Document.TABLE:
+            typer.echo(NO_EVENTS, err=True)
         if follow:
             begin = max(reached + 1, since.seq or 0)
             _print(client.events.watch(begin, **given), line_of, flush=True)
@@ -138,12 +141,16 @@ def _print(
     line_of: "Callable[[LoggedEvent], str]",
     *,
     flush: bool = False,
-) -> None:
+) -> bool:
+    """Print events; whether there were any."""
+    is_any = False
     for event in found:
+        is_any = True
         sys.stdout.write(f"{line_of(event)}\n")
         if flush:
             sys.stdout.flush()
     sys.stdout.flush()
+    return is_any
 
 
 def _line_format(output: Document) -> "Callable[[LoggedEvent], str]":

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import typer
 
 from nc.cli.options import Document, Format
-from nc.text import printable
+from nc.text import cells, filled, printable
 
 T = TypeVar("T")
 
@@ -81,21 +81,21 @@ def table(columns: Sequence[Column[T]], items: Iterable[T], width: int | None = 
     Args:
         columns: in their order; the first is never left out.
         items: one for each line.
-        width: in characters; None: the terminal's, if there is one.
+        width: in places of a terminal; None: the terminal's, if there is one.
     """
     rows = [[printable(column.text(item)) for column in columns] for item in items]
     widths = [
-        max(len(column.title), *(len(row[n]) for row in rows)) if rows else len(column.title)
+        max(len(column.title), *(cells(row[n]) for row in rows)) if rows else len(column.title)
         for n, column in enumerate(columns)
     ]
     shown = _that_fit(columns, widths, terminal_width() if width is None else width)
-    cells = [[columns[n].title for n in shown], *([row[n] for n in shown] for row in rows)]
+    texts = [[columns[n].title for n in shown], *([row[n] for n in shown] for row in rows)]
     lines = (
         "  ".join(
-            text.rjust(widths[n]) if columns[n].is_number else text.ljust(widths[n])
+            text.rjust(widths[n]) if columns[n].is_number else filled(text, widths[n])
             for n, text in zip(shown, row, strict=True)
         ).rstrip()
-        for row in cells
+        for row in texts
     )
     return "\n".join(lines)
 

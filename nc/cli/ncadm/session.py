@@ -13,6 +13,7 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.connection import raise_for_other_port
 from nc.cli.ncadm.render import echo
 from nc.cli.ncadm.where import options_of
+from nc.cli.streams import is_agreed
 from nc.errors import USAGE, OperatorError
 
 if TYPE_CHECKING:  # imported when a call is made, so that --help does not need it
@@ -81,5 +82,5 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise NotConfirmed(f"{question} There is no terminal to ask on: give --yes")
-    if not typer.confirm(question, err=True):
+    if not is_agreed(question):
         raise OperationFailed("nothing was changed")

@@ -33,7 +33,8 @@ def _status_text(client: "Client", output: Document) -> str:
     status = client.server.status()
     if output is not Document.TABLE:
         return render.as_data(render.plain(status), output)
-    return _status_table(status, client.replicas.list() if status.log.stream else ())
+    lists_servers = status.log.stream and status.out_of_touch_since is None
+    return _status_table(status, client.replicas.list() if lists_servers else ())
 
 
 def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:

@@ -1,23 +1,20 @@
 // The console's own endpoints.
 
-// No answer came: the console is away, or the browser gave the request up, as it does while the
-// network of its machine changes.
+// No answer came, or not all of it: the console is away, or the browser gave the request up, as it
+// does while the network of its machine changes.
 export class Unanswered extends Error {}
 
 async function answered(path, options, meaning) {
   let response;
   try {
     response = await fetch(path, options);
+    if (response.ok) return await response.json();
   } catch {
-    throw new Unanswered(`The console did not answer${meaning}.`);
+    const what = response ? "The console's answer was cut" : "The console did not answer";
+    throw new Unanswered(`${what}${meaning}.`);
   }
-  return answerOf(response);
-}
-
-async function answerOf(response) {
   const told = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(told.error ?? `the console answers ${response.status}`);
-  return told;
+  throw new Error(told.error ?? `the console answers ${response.status}`);
 }
 
 // Ask for something; `query` has the names and values of its parameters.

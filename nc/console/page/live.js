@@ -94,8 +94,11 @@ function onChunk({ data }) {
 }
 
 function onHealth({ data }) {
-  const { problem, now_ms: now } = JSON.parse(data);
-  if (now) live.aheadMs = now - Date.now();
+  const { problem, now_ms: now, is_degraded: isDegraded } = JSON.parse(data);
+  if (now) {
+    live.aheadMs = now - Date.now();
+    tell("health", isDegraded);
+  }
   say(problem ? `The server does not answer: ${problem}. What is shown is as of then.` : "");
 }
 

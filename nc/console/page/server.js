@@ -139,7 +139,6 @@ const load = soon(async () => {
   const after = document.querySelector(SCROLLED);
   if (left) after?.scrollTo({ left });
   if (isHere) after?.focus({ preventScroll: true });
-  setText(element("tab-server"), status.degraded.length ? "Server ⚠" : "Server");
 });
 
 export function addServer() {
@@ -147,4 +146,5 @@ export function addServer() {
   addTab("server", "Server", shownNow);
   on("back", shownNow);
   on("look", shownNow);
+  on("health", (isDegraded) => setText(element("tab-server"), isDegraded ? "Server ⚠" : "Server"));
 }

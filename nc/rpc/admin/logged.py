@@ -28,7 +28,7 @@ class NodeNames:
     def __init__(self, state: Callable[[], State]) -> None:
         self._state = state
         self._before = state()
-        self._seen: dict[str, str] = {}  # in events, the oldest first
+        self._seen: dict[str, tuple[int, str]] = {}  # in events, with their numbers
 
     def of(self, node_id: str) -> str:
         """The node's name now, else the last that is known; "" if none is."""
@@ -36,11 +36,11 @@ class NodeNames:
             node = state.nodes.get(node_id)
             if node is not None:
                 return shown_name(node.profile.name, node_id)
-        return self._seen.get(node_id, "")
+        return self._seen.get(node_id, (0, ""))[1]
 
-    def remember(self, node_id: str, name: str) -> None:
-        """An event gave the node this name."""
-        self._seen[node_id] = name
+    def remember(self, node_id: str, name: str, seq: int) -> None:
+        """An event gave the node this name; they may be read backwards."""
+        self._seen[node_id] = max((seq, name), self._seen.get(node_id, (0, "")))
         if len(self._seen) > _MOST_REMEMBERED:
             del self._seen[next(iter(self._seen))]
 
@@ -76,7 +76,7 @@ def logged(recorded: Recorded, names: NodeNames) -> LoggedEvent:
         body = getattr(event, kind)
         message.node_id = body.node_id
         if has_name and body.name:
-            names.remember(body.node_id, body.name)
+            names.remember(body.node_id, body.name, recorded.seq)
             message.node_name = body.name
         else:
             message.node_name = names.of(body.node_id)

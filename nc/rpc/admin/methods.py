@@ -102,5 +102,6 @@ def admin_methods(services: AdminServices) -> Methods:
                 None,
                 Permission.ADMIN,
                 reads=reads,
+                tells_if_out_of_touch=short == "Server/Status",
             )
     return methods

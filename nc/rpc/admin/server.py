@@ -61,6 +61,7 @@ class ServerFacts(NamedTuple):
     degraded: Sequence[str]
     lost_replicas: Sequence[LostReplica] = ()
     advertised_names: Sequence[str] = ()
+    out_of_touch_since_ms: int = 0
 
 
 class Facts(Protocol):
@@ -110,6 +111,7 @@ class ServerService:
             unrenewable_nodes=unrenewable,
             replica_id=facts.replica_id,
             advertised_names=facts.advertised_names,
+            out_of_touch_since_ms=facts.out_of_touch_since_ms,
             lost_replicas=[pb.LostReplica(**each._asdict()) for each in facts.lost_replicas],
         )
 

@@ -91,11 +91,11 @@ def command_of(change: pb.Change) -> Command:
     """The command of a message.
 
     Raises:
-        ValueError: a newer version sent it.
+        LeaderTooOld: a newer version sent it.
     """
     kind = change.WhichOneof("command")
     if kind is None:
-        raise ValueError("a command that this version does not know")
+        raise replica.LeaderTooOld
     return _COMMANDS[kind](getattr(change, kind))
 
 

@@ -1,6 +1,6 @@
 """The edge of one replica among several: who may be answered here, and what the leader has to do.
 
-query     answered here once this replica may answer
+query     answered here once this replica may answer; how it is, in any case
 command   carried out here if this replica leads; else by the leader, for the same caller. While it
           hands over, it waits for the next leader
 health    always answered
@@ -8,11 +8,12 @@ health    always answered
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from nc.pb.replica.v1 import replication_pb2 as pb
-from nc.replica.errors import NotLeading
+from nc.replica.errors import NotCurrent, NotLeading
 from nc.replica.role import Role
 from nc.replica.touch import CHANGE_WAIT_S
 from nc.rpc.abuse import WrongToken
@@ -64,7 +65,8 @@ class SharedEdge(Edge):
         method: Any = record.served.method
         try:
             if method.reads:
-                await self.role.current()
+                with suppress(*((NotCurrent,) if method.tells_if_out_of_touch else ())):
+                    await self.role.current()
             elif not self.role.replica.decides and await self._is_forwarded(wire, data):
                 return
             else:
@@ -100,6 +102,7 @@ class SharedEdge(Edge):
             node_id=caller.node_id,
             not_after_ms=caller.not_after_ms,
             serial=caller.serial,
+            peer=record.peer,
         )
         request = pb.ForwardRequest(session=self.role.replica.session, call=call)
         try:

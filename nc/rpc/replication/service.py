@@ -9,7 +9,7 @@ follower          leader
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -28,6 +28,7 @@ from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import (
     LeaderFailed,
+    LeaderTooOld,
     NotLeading,
     OutcomeOpen,
     Overloaded,
@@ -111,7 +112,7 @@ class ReplicationService:
         if self._role.leases is None:
             raise NotLeading
         session = first.session
-        self._known[session] = peer_of(first.peer)
+        peer = self._known[session] = peer_of(first.peer)
         wake = asyncio.Event()
         self._wakes[wake] = None
         self._hear(session, first)
@@ -130,6 +131,9 @@ class ReplicationService:
             if self._role.leases is not None:
                 self._role.leases.broke(session)
             del self._wakes[wake]
+            has_begun = session in self._role.replica.state.sessions
+            if not has_begun and self._known.get(session) is peer:
+                del self._known[session]  # it may never begin, or calls again
             beating.cancel()
             await asyncio.wait([beating])
         if not beating.cancelled():
@@ -168,11 +172,9 @@ class ReplicationService:
         """Carry out what a caller or a link of a follower wants."""
         response = pb.ForwardResponse()
         try:
+            self._require_leading(request)  # whoever follows may wait long to be current
             await self._role.current()
-            is_stop = request.change.HasField("stop_replica")
-            replica = self._role.replica
-            if not (replica.decides or (is_stop and replica.leads)):
-                raise NotLeading  # noqa: TRY301 - answered as what `_change` raises
+            self._require_leading(request)
             if request.HasField("call"):
                 await self._call(request.call, call, response)
             else:
@@ -183,6 +185,11 @@ class ReplicationService:
             response.refusal.CopyFrom(refusal_of(LeaderFailed() if is_bug else error))
         response.seq = self._role.replica.state.seq
         return response
+
+    def _require_leading(self, request: pb.ForwardRequest) -> None:
+        replica, is_stop = self._role.replica, request.change.HasField("stop_replica")
+        if not (replica.decides or (is_stop and replica.leads)):
+            raise NotLeading
 
     async def _read(self, messages: Messages) -> pb.FromFollower | None:
         data = await messages.read()
@@ -221,14 +228,14 @@ class ReplicationService:
             hands_over=sorted(granted.hands_over),
         )
         if is_beat:
-            own = {self._role.replica.session: self._own()}
-            message.peers.extend(_peer_messages(self._live() | own))
+            peers = self._live() | {self._role.replica.session: self._own()}
+            message.peers.extend(peer_message(peer, session) for session, peer in peers.items())
         return message
 
     async def _call(self, wish: pb.Call, call: Call, response: pb.ForwardResponse) -> None:
         method = self._methods().get(wish.path.encode())
         if not isinstance(method, Method) or method.reads:
-            raise ValueError(f"{wish.path} is no method that is forwarded")
+            raise LeaderTooOld
         kind = CallerKind(wish.caller_kind)
         caller = Caller(kind, wish.actor, wish.node_id, wish.not_after_ms, wish.serial)
         its = Call(caller, method.name, wish.request_id, call.started_ns, peer=wish.peer)
@@ -290,7 +297,3 @@ class ReplicationService:
             request_id = call.request_id
             self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
         return is_bug
-
-
-def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
-    return [peer_message(peer, session) for session, peer in peers.items()]

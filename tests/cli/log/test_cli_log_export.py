@@ -1,15 +1,18 @@
 """A log in one file: read like the log that it was made of, or given away."""
 
 import gc
+import io
 import json
 import shutil
 import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventlog import LogReader
+from nc.cli.main import main
 from tests.support.log_exports import export, log, refused, refused_code
 from tests.support.programs import ALONE, run_program
 from tests.support.server_process import ServerProcess
@@ -207,3 +210,26 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
     done = run_program("network-controller", "serve", "--data-dir", str(home / "slice"), *words)
     assert done.returncode == 3
     assert "can only be read" in done.stderr.splitlines()[-1]
+
+
+class ATerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_on_the_terminal_leaves_the_output_where_it_goes(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a shell's `log export --format jsonl > FILE`, stderr is a terminal, and stdout is none."""
+    words = ("log", "export", "--format", "jsonl", "--data-dir", str(data_dir))
+    monkeypatch.setattr("sys.argv", ["network-controller", *words])
+    monkeypatch.setenv("TERM", "xterm")
+    with (
+        redirect_stdout(io.StringIO()) as stdout,
+        redirect_stderr(ATerminal()) as stderr,
+        pytest.raises(SystemExit, match="0"),
+    ):
+        main()
+    exported = [json.loads(line)["seq"] for line in stdout.getvalue().splitlines()]
+    assert exported == list(range(1, EVENTS + 1))
+    assert "exporting" in stderr.getvalue()

@@ -1,13 +1,18 @@
 """`log replay`: against the digests of a log, and in a real terminal."""
 
+import io
 import json
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from eventlog import LogReader
+from nc.cli.log import replay as command
 from nc.cli.log.replay import _Read, _recording
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event, TokenIssued
@@ -117,6 +122,23 @@ def test_wrong_usage_is_one_line(story: Path, arguments: tuple[str, ...], words:
     assert words in done.stderr
 
 
+class ATerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])
+def test_it_needs_all_of_a_terminal(
+    story: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """Also stderr, on which the screen is drawn: with `2> FILE` it would be in the file."""
+    monkeypatch.setattr(command, "_play", lambda *_: pytest.fail("it plays"))
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.StringIO() if name == missing else ATerminal())
+    with pytest.raises(typer.BadParameter, match="needs a terminal"):
+        command.replay(log=str(story))
+
+
 def test_it_plays_in_a_terminal(story: Path) -> None:
     """Keys go in, the events are on the screen, `q` ends it with 0; the log is as it was."""
     before = {path: path.read_bytes() for path in story.iterdir()}
@@ -152,6 +174,22 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
         terminal.until("2 of 3", "AddressBound")
         terminal.press("\x03")
         assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_as_ctrl_c_does(story: Path, tmp_path: Path, number: int) -> None:
+    """The terminal is given back, and what was unpacked is removed."""
+    exported, temporary = tmp_path / "log.zip", tmp_path / "temporary"
+    temporary.mkdir()
+    to = ("--format", "binary", "--out", str(exported))
+    run_here("network-controller", "log", "export", "--log", str(story), *to)
+    words = ("log", "replay", "--step", "--log", exported)
+    with Terminal(BIN / "network-controller", *words, temporary=temporary) as terminal:
+        terminal.until(f"0 of {EVENTS}  paused")
+        terminal.send_signal(number)
+        assert terminal.ended() == 0
+        assert b"\x1b[?1049l" in terminal.output  # leave the alternate screen (xterm)
+    assert list(temporary.iterdir()) == []
 
 
 def test_it_plays_what_a_server_has(server: ServerProcess) -> None:

@@ -99,3 +99,12 @@ def test_show_ends_where_it_is_asked_to(data_dir: Path) -> None:
     done = run_here("network-controller", "log", "show", "--to", "5", "--data-dir", str(data_dir))
     assert [int(line.split()[0]) for line in done.stdout.splitlines()] == [1, 2, 3, 4, 5]
     assert EVENTS > 5
+
+
+def test_that_no_event_is_chosen_is_said(data_dir: Path) -> None:
+    """To people, beside the output; a program gets no lines."""
+    show = ("network-controller", "log", "show", "--actor", "nobody", "--data-dir", str(data_dir))
+    done = run_here(*show)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "there are no such events\n")
+    done = run_here(*show, "--output", "json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -91,6 +91,9 @@ async def test_the_log_is_read_in_pages(data_dir: Path) -> None:
         await admin.call("Nodes/Unregister", nodes=[node_id])
         gone = await read_all(admin, filter=pb.EventFilter(nodes=[node_id]))
         assert (gone[-1].kind, gone[-1].node_name) == ("unregistered", "name-6")
+        await read_all(admin, newest_first=True)
+        (last_of_it,) = await read_all(admin, filter=pb.EventFilter(kinds=["unregistered"]))
+        assert last_of_it.node_name == "name-6"
         for fields, code in (
             ({"from_seq": last + 9}, Code.OUT_OF_RANGE),
             ({"page_size": 10_001}, Code.INVALID_ARGUMENT),

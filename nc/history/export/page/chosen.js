@@ -8,6 +8,7 @@
 //   line     the moment is drawn elsewhere, as while it plays
 //   tick     time has passed, of a live source
 //   read     more of the past has been read
+//   health   a live source says whether its server is degraded
 
 export const chosen = { position: 0, node: null, byTime: false, isAtEnd: true };
 

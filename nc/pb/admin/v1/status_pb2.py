@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from nc.pb.admin.v1 import nodes_pb2 as nc_dot_admin_dot_v1_dot_nodes__pb2
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x18nc/admin/v1/status.proto\x12\x0bnc.admin.v1\x1a\x17nc/admin/v1/nodes.proto\"\x0f\n\rStatusRequest\"\x81\x04\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x02 \x01(\x03\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x12\n\nadvertised\x18\x05 \x01(\t\x12\x17\n\x0f\x61\x64\x64resses_total\x18\x06 \x01(\r\x12\x17\n\x0f\x61\x64\x64resses_bound\x18\x07 \x01(\r\x12\x12\n\nnodes_idle\x18\x08 \x01(\r\x12\x12\n\nnodes_init\x18\t \x01(\r\x12\x17\n\x0fnodes_connected\x18\n \x01(\r\x12\x0e\n\x06tokens\x18\x0b \x01(\r\x12\x1d\n\x03log\x18\x0c \x01(\x0b\x32\x10.nc.admin.v1.Log\x12\x34\n\x0c\x63\x65rtificates\x18\r \x03(\x0b\x32\x1e.nc.admin.v1.CertificateStatus\x12\x10\n\x08\x64\x65graded\x18\x0e \x03(\t\x12\x19\n\x11unrenewable_nodes\x18\x0f \x01(\r\x12\x12\n\nreplica_id\x18\x10 \x01(\t\x12\x16\n\x0etokens_expired\x18\x11 \x01(\r\x12\x16\n\x0etokens_revoked\x18\x12 \x01(\r\x12/\n\rlost_replicas\x18\x13 \x03(\x0b\x32\x18.nc.admin.v1.LostReplica\x12\x18\n\x10\x61\x64vertised_names\x18\x14 \x03(\t\"+\n\x0bLostReplica\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\"\xad\x01\n\x03Log\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12\x10\n\x08last_seq\x18\x03 \x01(\x04\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nfree_bytes\x18\x05 \x01(\x04\x12\x14\n\x0csnapshot_seq\x18\x06 \x01(\x04\x12\x10\n\x08writable\x18\x07 \x01(\x08\x12\x0e\n\x06stream\x18\x08 \x01(\t\x12\x11\n\twaits_for\x18\t \x01(\t\"q\n\x11\x43\x65rtificateStatus\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x03\x12\x17\n\x0frenewed_from_ms\x18\x05 \x01(\x03\"5\n\x0cLinksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xef\x01\n\rLinksResponse\x12$\n\x05links\x18\x01 \x03(\x0b\x32\x15.nc.admin.v1.NodeLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\x12\x38\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\'.nc.admin.v1.LinksResponse.DroppedEntry\x12&\n\x05peers\x18\x05 \x03(\x0b\x32\x17.nc.admin.v1.PeerServer\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x8a\x02\n\nPeerServer\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x12\n\npackets_in\x18\x04 \x01(\x04\x12\x13\n\x0bpackets_out\x18\x05 \x01(\x04\x12\x10\n\x08\x62ytes_in\x18\x06 \x01(\x04\x12\x11\n\tbytes_out\x18\x07 \x01(\x04\x12\x35\n\x07\x64ropped\x18\x08 \x03(\x0b\x32$.nc.admin.v1.PeerServer.DroppedEntry\x12\x12\n\nreplica_id\x18\t \x01(\t\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x82\x01\n\x08NodeLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.nc.admin.v1.NodeState\x12\x1f\n\x04link\x18\x05 \x01(\x0b\x32\x11.nc.admin.v1.Link2\x8b\x01\n\x06Server\x12\x41\n\x06Status\x12\x1a.nc.admin.v1.StatusRequest\x1a\x1b.nc.admin.v1.StatusResponse\x12>\n\x05Links\x12\x19.nc.admin.v1.LinksRequest\x1a\x1a.nc.admin.v1.LinksResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x18nc/admin/v1/status.proto\x12\x0bnc.admin.v1\x1a\x17nc/admin/v1/nodes.proto\"\x0f\n\rStatusRequest\"\xa0\x04\n\x0eStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x02 \x01(\x03\x12\x0e\n\x06now_ms\x18\x03 \x01(\x03\x12\x0f\n\x07network\x18\x04 \x01(\t\x12\x12\n\nadvertised\x18\x05 \x01(\t\x12\x17\n\x0f\x61\x64\x64resses_total\x18\x06 \x01(\r\x12\x17\n\x0f\x61\x64\x64resses_bound\x18\x07 \x01(\r\x12\x12\n\nnodes_idle\x18\x08 \x01(\r\x12\x12\n\nnodes_init\x18\t \x01(\r\x12\x17\n\x0fnodes_connected\x18\n \x01(\r\x12\x0e\n\x06tokens\x18\x0b \x01(\r\x12\x1d\n\x03log\x18\x0c \x01(\x0b\x32\x10.nc.admin.v1.Log\x12\x34\n\x0c\x63\x65rtificates\x18\r \x03(\x0b\x32\x1e.nc.admin.v1.CertificateStatus\x12\x10\n\x08\x64\x65graded\x18\x0e \x03(\t\x12\x19\n\x11unrenewable_nodes\x18\x0f \x01(\r\x12\x12\n\nreplica_id\x18\x10 \x01(\t\x12\x16\n\x0etokens_expired\x18\x11 \x01(\r\x12\x16\n\x0etokens_revoked\x18\x12 \x01(\r\x12/\n\rlost_replicas\x18\x13 \x03(\x0b\x32\x18.nc.admin.v1.LostReplica\x12\x18\n\x10\x61\x64vertised_names\x18\x14 \x03(\t\x12\x1d\n\x15out_of_touch_since_ms\x18\x15 \x01(\x03\"+\n\x0bLostReplica\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\"\xad\x01\n\x03Log\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12\x10\n\x08last_seq\x18\x03 \x01(\x04\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x12\n\nfree_bytes\x18\x05 \x01(\x04\x12\x14\n\x0csnapshot_seq\x18\x06 \x01(\x04\x12\x10\n\x08writable\x18\x07 \x01(\x08\x12\x0e\n\x06stream\x18\x08 \x01(\t\x12\x11\n\twaits_for\x18\t \x01(\t\"q\n\x11\x43\x65rtificateStatus\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x03\x12\x17\n\x0frenewed_from_ms\x18\x05 \x01(\x03\"5\n\x0cLinksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"\xef\x01\n\rLinksResponse\x12$\n\x05links\x18\x01 \x03(\x0b\x32\x15.nc.admin.v1.NodeLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\r\x12\x38\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\'.nc.admin.v1.LinksResponse.DroppedEntry\x12&\n\x05peers\x18\x05 \x03(\x0b\x32\x17.nc.admin.v1.PeerServer\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x8a\x02\n\nPeerServer\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x12\n\npackets_in\x18\x04 \x01(\x04\x12\x13\n\x0bpackets_out\x18\x05 \x01(\x04\x12\x10\n\x08\x62ytes_in\x18\x06 \x01(\x04\x12\x11\n\tbytes_out\x18\x07 \x01(\x04\x12\x35\n\x07\x64ropped\x18\x08 \x03(\x0b\x32$.nc.admin.v1.PeerServer.DroppedEntry\x12\x12\n\nreplica_id\x18\t \x01(\t\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"\x82\x01\n\x08NodeLink\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.nc.admin.v1.NodeState\x12\x1f\n\x04link\x18\x05 \x01(\x0b\x32\x11.nc.admin.v1.Link2\x8b\x01\n\x06Server\x12\x41\n\x06Status\x12\x1a.nc.admin.v1.StatusRequest\x1a\x1b.nc.admin.v1.StatusResponse\x12>\n\x05Links\x12\x19.nc.admin.v1.LinksRequest\x1a\x1a.nc.admin.v1.LinksResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,25 +39,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=66
   _globals['_STATUSREQUEST']._serialized_end=81
   _globals['_STATUSRESPONSE']._serialized_start=84
-  _globals['_STATUSRESPONSE']._serialized_end=597
-  _globals['_LOSTREPLICA']._serialized_start=599
-  _globals['_LOSTREPLICA']._serialized_end=642
-  _globals['_LOG']._serialized_start=645
-  _globals['_LOG']._serialized_end=818
-  _globals['_CERTIFICATESTATUS']._serialized_start=820
-  _globals['_CERTIFICATESTATUS']._serialized_end=933
-  _globals['_LINKSREQUEST']._serialized_start=935
-  _globals['_LINKSREQUEST']._serialized_end=988
-  _globals['_LINKSRESPONSE']._serialized_start=991
-  _globals['_LINKSRESPONSE']._serialized_end=1230
-  _globals['_LINKSRESPONSE_DROPPEDENTRY']._serialized_start=1184
-  _globals['_LINKSRESPONSE_DROPPEDENTRY']._serialized_end=1230
-  _globals['_PEERSERVER']._serialized_start=1233
-  _globals['_PEERSERVER']._serialized_end=1499
-  _globals['_PEERSERVER_DROPPEDENTRY']._serialized_start=1184
-  _globals['_PEERSERVER_DROPPEDENTRY']._serialized_end=1230
-  _globals['_NODELINK']._serialized_start=1502
-  _globals['_NODELINK']._serialized_end=1632
-  _globals['_SERVER']._serialized_start=1635
-  _globals['_SERVER']._serialized_end=1774
+  _globals['_STATUSRESPONSE']._serialized_end=628
+  _globals['_LOSTREPLICA']._serialized_start=630
+  _globals['_LOSTREPLICA']._serialized_end=673
+  _globals['_LOG']._serialized_start=676
+  _globals['_LOG']._serialized_end=849
+  _globals['_CERTIFICATESTATUS']._serialized_start=851
+  _globals['_CERTIFICATESTATUS']._serialized_end=964
+  _globals['_LINKSREQUEST']._serialized_start=966
+  _globals['_LINKSREQUEST']._serialized_end=1019
+  _globals['_LINKSRESPONSE']._serialized_start=1022
+  _globals['_LINKSRESPONSE']._serialized_end=1261
+  _globals['_LINKSRESPONSE_DROPPEDENTRY']._serialized_start=1215
+  _globals['_LINKSRESPONSE_DROPPEDENTRY']._serialized_end=1261
+  _globals['_PEERSERVER']._serialized_start=1264
+  _globals['_PEERSERVER']._serialized_end=1530
+  _globals['_PEERSERVER_DROPPEDENTRY']._serialized_start=1215
+  _globals['_PEERSERVER_DROPPEDENTRY']._serialized_end=1261
+  _globals['_NODELINK']._serialized_start=1533
+  _globals['_NODELINK']._serialized_end=1663
+  _globals['_SERVER']._serialized_start=1666
+  _globals['_SERVER']._serialized_end=1805
 # @@protoc_insertion_point(module_scope)

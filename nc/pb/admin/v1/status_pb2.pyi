@@ -12,7 +12,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id", "tokens_expired", "tokens_revoked", "lost_replicas", "advertised_names")
+    __slots__ = ("version", "started_at_ms", "now_ms", "network", "advertised", "addresses_total", "addresses_bound", "nodes_idle", "nodes_init", "nodes_connected", "tokens", "log", "certificates", "degraded", "unrenewable_nodes", "replica_id", "tokens_expired", "tokens_revoked", "lost_replicas", "advertised_names", "out_of_touch_since_ms")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     NOW_MS_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,7 @@ class StatusResponse(_message.Message):
     TOKENS_REVOKED_FIELD_NUMBER: _ClassVar[int]
     LOST_REPLICAS_FIELD_NUMBER: _ClassVar[int]
     ADVERTISED_NAMES_FIELD_NUMBER: _ClassVar[int]
+    OUT_OF_TOUCH_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     version: str
     started_at_ms: int
     now_ms: int
@@ -53,7 +54,8 @@ class StatusResponse(_message.Message):
     tokens_revoked: int
     lost_replicas: _containers.RepeatedCompositeFieldContainer[LostReplica]
     advertised_names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ..., tokens_expired: _Optional[int] = ..., tokens_revoked: _Optional[int] = ..., lost_replicas: _Optional[_Iterable[_Union[LostReplica, _Mapping]]] = ..., advertised_names: _Optional[_Iterable[str]] = ...) -> None: ...
+    out_of_touch_since_ms: int
+    def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ..., tokens_expired: _Optional[int] = ..., tokens_revoked: _Optional[int] = ..., lost_replicas: _Optional[_Iterable[_Union[LostReplica, _Mapping]]] = ..., advertised_names: _Optional[_Iterable[str]] = ..., out_of_touch_since_ms: _Optional[int] = ...) -> None: ...
 
 class LostReplica(_message.Message):
     __slots__ = ("id", "since_ms")
