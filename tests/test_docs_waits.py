@@ -16,7 +16,7 @@ from nc.domain import invitations, limits, tokens
 from nc.hub import mesh, peer_link, reachable
 from nc.hub.limits import Limits as LinkLimits
 from nc.net import watch
-from nc.replica import leadership, leases, replica, touch
+from nc.replica import leadership, leases, replica, shared, touch
 from nc.rpc.admin import history as past
 from nc.rpc.admin import watching
 from nc.rpc.queue import hang_up, held_back
@@ -78,7 +78,8 @@ ROWS: Final = {
     "a stop, for calls": (server.STOP_GRACE_S,),
     "a stop, for nodes": (reachable._EMPTY_S,),
     "a stop, for links": (LINKS.close_timeout_s,),
-    "a stop of one": (membership._LEAVE_S,),
+    "a stop of one of several servers, for": (membership._LEAVE_S,),
+    "a stop of one of several servers, at": (shared._LAST_APPEND_S,),
 }
 UNITS: Final = {"s": 1, "min": 60, "h": HOUR, "d": DAY}
 
