@@ -14,7 +14,7 @@ demo:
 
 # Run the tests.
 test *args:
-    .venv/bin/pytest -n 3 {{args}}
+    .venv/bin/pytest -n 4 {{args}}
 
 # Run the tests on each supported Python that this machine has.
 test-versions *args:
@@ -33,7 +33,7 @@ test-grpcio:
 
 # Run the longer searches too.
 test-long *args:
-    .venv/bin/pytest -n 3 -m "long or not long" {{args}}
+    .venv/bin/pytest -n 4 -m "long or not long" {{args}}
 
 # Build the documentation as a site in build/site; a dead link ends it.
 docs:

@@ -16,6 +16,7 @@ from nc.text import quoted, unwrapped
 from tests.support.agent_process import AgentProcess
 from tests.support.programs import Run, run_program
 from tests.support.server_process import ServerProcess
+from tests.support.zygote import STARTS_ANEW
 
 TOKENS = st.text("0123456789abcdef", min_size=16, max_size=16)
 PORTS = st.integers(1, 65_535)
@@ -175,7 +176,7 @@ def test_a_connected_node_shows_no_token(ncadm: Run, tmp_path: Path, way: str) -
         "file": (place, "--token-file", str(file)),
         "environment": (),
     }
-    environment = dict(os.environ)
+    environment = os.environ | {STARTS_ANEW: "1"}
     if way == "environment":
         environment["NC_BOOTSTRAP_TOKEN"] = invitation
     words = given_by.get(way, (invitation,))

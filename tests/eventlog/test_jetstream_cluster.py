@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from eventlog import jetstream
-from tests.support.nats_cluster import check, leader_of, made, more, three_servers, writing
+from tests.support.nats_cluster import (
+    TIMEOUT_S,
+    check,
+    leader_of,
+    made,
+    more,
+    opened,
+    three_servers,
+    writing,
+)
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -23,7 +31,8 @@ async def test_the_leading_server_dies(tmp_path: Path) -> None:
             (await leader_of(servers)).kill()
             await more(acknowledged, 50)
         await check(address, tmp_path, acknowledged)
-        log = await jetstream.open(address, tmp_path / "w0")  # although one server is down
+        log = await opened(address, tmp_path / "w0")  # although one server is down
+        log.busy_after_s = TIMEOUT_S
         assert await log.append(b"last", 1, log.last_seq) == log.last_seq
         await log.close()
 

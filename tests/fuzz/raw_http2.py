@@ -142,6 +142,7 @@ class Peer:
         self.window = self.initial_window = 65535
         self.stream_windows: Counter[int] = Counter()  # beyond the initial one
         self._received = b""
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as gRPC's own clients do
         channel.sendall(PREFACE + frame(SETTINGS, settings))
 
     def frames(self) -> Iterator[tuple[int, int, int, bytes]]:

@@ -218,11 +218,12 @@ class LinkClient:
 
     async def end(self) -> Closed:
         """How the server closes the link, whatever it sends before."""
-        try:
-            while True:
-                await self.packet()
-        except Closed as closed:
-            return closed
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                while True:
+                    await self.packet()
+            except Closed as closed:
+                return closed
 
     @classmethod
     async def refusal(cls, port: int, token: str | None, tls: ssl.SSLContext | None) -> Closed:

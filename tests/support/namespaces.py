@@ -31,7 +31,7 @@ def require_namespaces() -> None:
 
 
 def pings(
-    lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2, wait_s: int = 30
+    lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2, wait_s: float = 30
 ) -> int:
     """How many echoes come back; who does not answer is waited for so long."""
     options = ("-c", str(count), "-i", str(interval_s), "-W", str(wait_s))

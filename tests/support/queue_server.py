@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from nc.clock import Clock, SystemClock
+from nc.rpc.queue import server as queue_server
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Port, Routes, Streaming, Unary
@@ -19,6 +20,7 @@ from nc.rpc.queue.stream import Stream
 from tests.fuzz.raw_http2 import Peer
 
 PATIENCE_S = 60.0
+SWEEP_S = 0.05  # between looks for calls that have waited too long, each of which tests wait for
 UNARY, STREAM = "/test.Service/Unary", "/test.Service/Stream"
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 
@@ -94,6 +96,8 @@ async def serving(
     gate = Gate(decide)
     server = QueueServer(clock or SystemClock(), errors.append, **more)
     routes: Routes = {UNARY.encode(): Unary(handle), STREAM.encode(): Streaming(behaviour)}
+    patch = pytest.MonkeyPatch()
+    patch.setattr(queue_server, "_SWEEP_S", SWEEP_S)
     try:
         port = server.listen(
             f"{address}:0",
@@ -107,6 +111,7 @@ async def serving(
         yield Serving(server, port, gate, errors)
     finally:
         await asyncio.wait_for(server.stop(grace_s), PATIENCE_S)
+        patch.undo()
 
 
 def connected(running: Serving, settings: bytes = b"") -> Peer:

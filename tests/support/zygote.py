@@ -5,6 +5,9 @@ program's own `main`, with its own command line, environment, folder and files. 
 program as a shell finds it run that (`run_installed` in `tests/support/programs.py`). A script is
 run as by `python SCRIPT`, but that our modules are loaded.
 
+No program finds TUN devices but where a test gives it a network namespace: on the machine's own
+network it makes none.
+
 Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, with descriptors for
 stdin, stdout, stderr and the exit code; the answer is the process's id.
 """
@@ -26,11 +29,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from nc.cli import main as network_controller
 from nc.cli import ncadm
 from nc.cli.lazy import LazyGroup
+from nc.net import tun
 from tests.support import forked_program
 from tests.support.forked_popen import ForkedPopen
 from tests.support.short_segments import shorten_segments
@@ -51,6 +55,9 @@ LOADED: Final = (
 
 MAX_REQUEST_BYTES: Final = 1 << 20
 DESCRIPTORS: Final = 4
+# Set where a program that replaces itself is to do so, for what `ps` shows of it then.
+STARTS_ANEW: Final = "NC_TESTS_STARTS_ANEW"
+
 CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 
 
@@ -142,11 +149,38 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["command"]
-    sys.orig_argv = [sys.executable, *sys.argv]  # `join` starts itself anew
+    sys.orig_argv = [sys.executable, *sys.argv]
     if sys.argv[0] == sys.executable:
         _run_script()
     else:
-        PROGRAMS[Path(sys.argv[0]).name]()
+        if not request["namespace"]:
+            tun._DEVICE = "/nonexistent"  # type: ignore[misc]
+        if STARTS_ANEW not in os.environ:
+            os.execv = _start_again  # type: ignore[assignment]
+        _run_program()
+
+
+class _StartsAgain(BaseException):
+    """The program is to be replaced by itself, with this command line."""
+
+    def __init__(self, command: list[str]) -> None:
+        super().__init__()
+        self.command = command
+
+
+def _start_again(_: str, command: list[str]) -> NoReturn:
+    raise _StartsAgain(command)
+
+
+def _run_program() -> None:
+    """Be it, and what it replaces itself by, as `join` does: Python is not started for that."""
+    while True:
+        try:
+            PROGRAMS[Path(sys.argv[0]).name]()
+        except _StartsAgain as again:
+            sys.orig_argv, sys.argv = again.command, again.command[1:]
+        else:
+            return
 
 
 def _end(code: str | int | None) -> None:
