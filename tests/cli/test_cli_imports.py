@@ -43,6 +43,7 @@ finally:
 
 MAIN = {"network-controller": "nc.cli.main", "ncadm": "nc.cli.ncadm"}
 
+STREAM = "nats://127.0.0.1:1/log?monitor=1"  # nobody is asked
 EXTRAS = ("hypothesis", "nats", "starlette", "textual", "uvicorn")
 # typer converts paths and bounded numbers with pydantic, so a command with such options loads it.
 PROMETHEUS = "prometheus_client"
@@ -154,12 +155,22 @@ def test_reading_a_log_loads_no_server(data_dir: Path) -> None:
     assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", PROMETHEUS, *EXTRAS))
 
 
-def test_a_missing_extra_is_one_line(data_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("player", ("log", "replay")),
+        ("cluster", ("log", "info", "--log", STREAM)),
+        ("cluster", ("log", "move", "--to", STREAM)),
+        ("cluster", ("serve", "--cluster", STREAM)),
+        ("console", ("demo", "--console")),
+    ],
+)
+def test_a_missing_extra_is_one_line(extra: str, words: tuple[str, ...], data_dir: Path) -> None:
     """It has the command that installs it; exit code 1."""
-    where = ("--data-dir", str(data_dir))
-    done, _ = probe("network-controller", "log", "replay", *where, blocked=EXTRAS)
+    where = () if "--log" in words or "demo" in words else ("--data-dir", str(data_dir))
+    done, _ = probe("network-controller", *words, *where, blocked=EXTRAS)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "pip install 'litekube-network-controller[player]'" in done.stderr
+    assert f"pip install 'litekube-network-controller[{extra}]'" in done.stderr
 
 
 def test_a_search_needs_no_extra() -> None:
