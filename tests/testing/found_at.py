@@ -69,6 +69,7 @@ SEVERAL_SERVERS: Final = {
     "a server does not follow the log": 37,
     "an entry of another is folded twice": 13,
     "an open outcome is called a failure": 65,
+    "an open outcome is called a success": 65,
     "every server counts as old": 7,
     "followers and leaders answer without a lease": 24,
     "levels are ignored": 7,
