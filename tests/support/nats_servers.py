@@ -13,7 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-PROGRAM = Path(sys.executable).with_name("nats-server")
+# Another version than that of the environment: see `just test-nats`.
+PROGRAM = Path(
+    os.environ.get("NC_TESTS_NATS_SERVER") or Path(sys.executable).with_name("nats-server")
+)
 START_S = 60  # a busy machine takes a while
 
 
