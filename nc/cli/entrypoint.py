@@ -22,13 +22,14 @@ _FEWEST_FILES = 128  # gRPC ends the process where it can open no more
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
-# Short options that are joined, as in -ojson, -wo and -lsite=berlin, and -log, which is none.
-_JOINED = (
-    r"[afwy]*(v|l|o(table|text|json|yaml|name)?)?$"
-    r"|l(?!(abel|ast|ife|ifetime|imit|ink-listen|ink-port|isten|og)(=|$))"
+_LONG_NAME = re.compile(r"-([A-Za-z][A-Za-z0-9-]+)(=|$)")
+
+# Short options may be joined with others and with a value: -wo, -ojson, -lsite=berlin.
+_SHORT_OPTIONS = re.compile(r"-(l|[afwy]*([lv]|o(table|text|json|yaml|name)?)?$)")
+_LONG_NAMES_IN_L = frozenset(
+    ["label", "last", "life", "lifetime", "limit", "link-listen", "link-port", "listen", "log"]
 )
-_OUTPUT = re.compile(r"(--output$|--output=|-[afwy]*o)(.*)")
-_GO_OPTION = re.compile(rf"-(?!{_JOINED})[A-Za-z][A-Za-z0-9-]+(=|$)")
+_OUTPUT_OPTION = re.compile(r"(?:--output(?:=|$)|-[afwy]*o)(.*)")
 
 
 class OperationFailed(OperatorError):
@@ -142,7 +143,15 @@ def _damage(error: Any) -> str:
 def with_double_dashes(words: list[str]) -> list[str]:
     """`-config F` as `--config F`: upstream's programs, in Go, take both."""
     end = words.index("--") if "--" in words else len(words)
-    return [f"-{word}" if _GO_OPTION.match(word) else word for word in words[:end]] + words[end:]
+    return [f"-{word}" if _lacks_a_dash(word) else word for word in words[:end]] + words[end:]
+
+
+def _lacks_a_dash(word: str) -> bool:
+    """Whether this is a long option behind one dash."""
+    found = _LONG_NAME.match(word)
+    if found is None:
+        return False
+    return found[1] in _LONG_NAMES_IN_L or not _SHORT_OPTIONS.match(word)
 
 
 def _empty_option(words: list[str]) -> str | None:
@@ -162,9 +171,9 @@ def _empty_option(words: list[str]) -> str | None:
 def wants_json(words: list[str]) -> bool:
     """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
     values = [
-        given[2] or word
-        for before, word in pairwise(("", *words, ""))
-        if (given := _OUTPUT.fullmatch(before))
+        found[1] or following
+        for word, following in pairwise((*words, ""))
+        if (found := _OUTPUT_OPTION.fullmatch(word))
     ]
     return bool(values) and values[-1] == "json"
 

@@ -159,7 +159,7 @@ class LogPlayer(App[None]):
         self._show(player)
 
     def _reader(self) -> "Future[Player]":
-        """Read in a thread that the program does not wait for at its end, as for a server."""
+        """Read in a thread that is not waited for at the program's end: a server may hang."""
         ended: Future[Player] = Future()
         ended.set_running_or_notify_cancel()
 

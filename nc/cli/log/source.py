@@ -157,7 +157,7 @@ def progress_to(
 ) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, moved by the sequence numbers that were reached; elsewhere nothing.
 
-    Nor on one on which a result is printed meanwhile: the bar would wrap its lines.
+    Nothing either if a result is printed there meanwhile (`prints`): the bar would wrap its lines.
     The garbage collector is off meanwhile: what is read stays, or is freed without a search.
     """
     start = reader.start.last_seq

@@ -172,7 +172,8 @@ class ReplicationService:
         """Carry out what a caller or a link of a follower wants."""
         response = pb.ForwardResponse()
         try:
-            self._require_leading(request)  # whoever follows may wait long to be current
+            # At once: until one that follows is current may take long.
+            self._require_leading(request)
             await self._role.current()
             self._require_leading(request)
             if request.HasField("call"):
