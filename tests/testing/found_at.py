@@ -67,6 +67,7 @@ SEVERAL_SERVERS: Final = {
     "a replaced link waits for one that is elsewhere": 20,
     "a rewind goes unnoticed": 16,
     "a server does not follow the log": 37,
+    "a server that is slow is taken for lost": 5,
     "an entry of another is folded twice": 13,
     "an open outcome is called a failure": 65,
     "an open outcome is called a success": 65,

@@ -118,5 +118,5 @@ def a_start_whose_outcome_is_open_is_asked_for_under_another_session(
 
 @bug("who is in touch is not lost", is_shared=True)
 def a_server_that_is_slow_is_taken_for_lost(patch: pytest.MonkeyPatch) -> None:
-    """Once it was silent for a second."""
-    patch.setattr(leadership, "LOST_AFTER_LOOKS", 2)
+    """Once it was silent for one look of the leader's."""
+    patch.setattr(leadership, "LOST_AFTER_LOOKS", 1)
