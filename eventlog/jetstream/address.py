@@ -56,8 +56,8 @@ class StreamAddress(NamedTuple):
         # `urlsplit` of newer versions of Python takes no IPv6 address behind another host.
         text, _, fragment = address.strip().partition("#")
         text, _, query = text.partition("?")
-        scheme, _, place = text.partition("://")
-        hosts, _, path = place.partition("/")
+        scheme, _, place = text.partition(":")
+        hosts, _, path = place[2:].partition("/") if place.startswith("//") else ("", "", "")
         if "@" in text:
             raise AddressWrong(address, "a password in it can be seen by others; name a creds file")
         if (scheme := scheme.lower()) not in SCHEMES:
