@@ -74,6 +74,9 @@ class Disk(Protocol):
     def make_folder(self, folder: Path, /) -> None:
         """Make a folder, for its owner only, unless it is there; the one above has to exist."""
 
+    def remove_folder(self, folder: Path, /) -> None:
+        """Remove a folder that is empty."""
+
     def sync_folder(self, folder: Path, /) -> None:
         """Make the names in a folder durable."""
 
@@ -175,6 +178,9 @@ class OsDisk:
                 os.close(made)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+    def remove_folder(self, folder: Path, /) -> None:
+        folder.rmdir()
 
     def sync_folder(self, folder: Path, /) -> None:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -38,7 +38,7 @@ PASSING: Final[Mapping[str, frozenset[int]]] = {
     **dict.fromkeys(
         ("open", "size", "is_at", "pread", "pwrite", "fallocate", "truncate", "clear"), _ANY
     ),
-    **dict.fromkeys(("lock", "rename", "unlink", "list", "make_folder"), _ANY),
+    **dict.fromkeys(("lock", "rename", "unlink", "list", "make_folder", "remove_folder"), _ANY),
 }
 
 

@@ -1,8 +1,8 @@
 """A disk with spare descriptors: a process that may open no more files still starts a segment.
 
 A spare is closed to make place for a file, and the place becomes a spare again when that file is
-closed, in one step, so that no other thread takes it. One that another thread has taken before the
-file was opened is followed by the next.
+closed, in one step, so that no other thread takes it. If another
+thread is faster to take a place that was made, the next spare is closed.
 """
 
 import errno

@@ -92,7 +92,7 @@ class _Transport(TcpTransport):
         super().write(payload)  # type: ignore[no-untyped-call]
 
     def writelines(self, payload: list[bytes]) -> None:
-        """Called for what is left when a connection ends, too: before TLS, or once it is broken."""
+        """Send, unless TLS is missing or the connection is broken: it is called at its end, too."""
         writer = self._io_writer
         if self._may_send and writer is not None and not writer.is_closing():
             super().writelines(payload)  # type: ignore[no-untyped-call]

@@ -64,7 +64,7 @@ async def publish(
         LogRewound: the stream has lost records.
     """
     name, loop = str(address), asyncio.get_running_loop()
-    begun_s, behind_s = loop.time(), 0.0  # when it was first said that the stream ends before
+    begun_s, behind_s = loop.time(), 0.0  # behind: it first said that the stream ends too early
     tail.kept = pending.after + 1
     while True:
         said = await _ask(client, address.stream, pending)

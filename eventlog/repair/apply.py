@@ -93,7 +93,7 @@ def _keep_originals(disk: Disk, plan: RepairPlan, kept_in: Path) -> None:
 
 
 def _remove_copies(disk: Disk, folder: Path, kept_in: Path) -> None:
-    """Remove the copies of files that have not been changed."""
+    """Remove the copies of files that have not been changed, and the folder if that was all."""
     for name in {*disk.list(folder)}.intersection(disk.list(kept_in)):
         with opened(disk, folder / name) as original, opened(disk, kept_in / name) as copy:
             offsets = range(0, max(map(disk.size, (original, copy))), CHUNK_BYTES)
@@ -103,6 +103,7 @@ def _remove_copies(disk: Disk, folder: Path, kept_in: Path) -> None:
             )
         if is_same:
             disk.unlink(kept_in / name)
+    disk.remove_folder(kept_in)
 
 
 def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:

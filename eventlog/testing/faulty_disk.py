@@ -80,6 +80,7 @@ class InterceptedDisk:
     unlink = _operation("unlink")
     list = _operation("list")
     make_folder = _operation("make_folder")
+    remove_folder = _operation("remove_folder")
     sync_folder = _operation("sync_folder")
 
 

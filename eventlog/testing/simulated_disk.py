@@ -234,6 +234,11 @@ class SimulatedDisk:
         if str(folder) not in self._names:
             self._change_names(HardLink(str(folder), None))
 
+    def remove_folder(self, folder: Path, /) -> None:
+        if self.list(folder):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(folder))
+        self._change_names(Unlink(str(folder)))
+
     def sync_folder(self, folder: Path, /) -> None:
         if self._ignores_sync("sync_folder", folder):
             return

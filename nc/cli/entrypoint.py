@@ -7,6 +7,7 @@ an error is like is known from its base class, without the package that raises i
 import importlib
 import json
 import re
+import resource
 import shlex
 import signal
 import sys
@@ -17,9 +18,18 @@ from typing import Any, NoReturn
 from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, unwritable
 from nc.errors import DAMAGED, DONE, FAILED, UNREACHABLE, USAGE, OperatorError
 
+_FEWEST_FILES = 128  # gRPC ends the process where it can open no more
+
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
-_GO_OPTION = re.compile(r"-[A-Za-z][A-Za-z0-9-]+(=|$)")
+_LONG_NAME = re.compile(r"-([A-Za-z][A-Za-z0-9-]+)(=|$)")
+
+# Short options may be joined with others and with a value: -wo, -ojson, -lsite=berlin.
+_SHORT_OPTIONS = re.compile(r"-(l|[afwy]*([lv]|o(table|text|json|yaml|name)?)?$)")
+_LONG_NAMES_IN_L = frozenset(
+    ["label", "last", "life", "lifetime", "limit", "link-listen", "link-port", "listen", "log"]
+)
+_OUTPUT_OPTION = re.compile(r"(?:--output(?:=|$)|-[afwy]*o)(.*)")
 
 _NO_FOLDER = "No usable temporary directory"  # as the module tempfile says it
 _NO_TEMPORARY_FOLDER = (
@@ -48,6 +58,10 @@ def run(program: str, module: str) -> NoReturn:
     sys.argv[1:] = with_double_dashes(sys.argv[1:])
     if (option := _empty_option(sys.argv[1:])) is not None:
         sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _FEWEST_FILES:
+        text = f"at most {files} files may be open; raise the limit to {_FEWEST_FILES} (ulimit -n)"
+        sys.exit(_report(program, text, FAILED, "failed"))
     sys.exit(_call(program, importlib.import_module(module).app))
 
 
@@ -137,7 +151,15 @@ def _damage(error: Any) -> str:
 def with_double_dashes(words: list[str]) -> list[str]:
     """`-config F` as `--config F`: upstream's programs, in Go, take both."""
     end = words.index("--") if "--" in words else len(words)
-    return [f"-{word}" if _GO_OPTION.match(word) else word for word in words[:end]] + words[end:]
+    return [f"-{word}" if _lacks_a_dash(word) else word for word in words[:end]] + words[end:]
+
+
+def _lacks_a_dash(word: str) -> bool:
+    """Whether this is a long option behind one dash."""
+    found = _LONG_NAME.match(word)
+    if found is None:
+        return False
+    return found[1] in _LONG_NAMES_IN_L or not _SHORT_OPTIONS.match(word)
 
 
 def _empty_option(words: list[str]) -> str | None:
@@ -156,11 +178,10 @@ def _empty_option(words: list[str]) -> str | None:
 
 def wants_json(words: list[str]) -> bool:
     """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
-    names = ("--output", "-o")
     values = [
-        word.removeprefix("--output=") if before not in names else word
-        for before, word in pairwise(("", *words))
-        if before in names or word.startswith("--output=")
+        found[1] or following
+        for word, following in pairwise((*words, ""))
+        if (found := _OUTPUT_OPTION.fullmatch(word))
     ]
     return bool(values) and values[-1] == "json"
 

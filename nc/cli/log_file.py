@@ -35,7 +35,7 @@ class LogFile:
         self._path = folder / FILE_NAME
         self._max_bytes = max_bytes
         self._kept = kept
-        self._is_torn = False  # the last line is not whole
+        self._is_torn = False  # the last line is not whole: none may begin behind it
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = self._open()
@@ -51,7 +51,7 @@ class LogFile:
         data = memoryview((b"\n" if self._is_torn else b"") + text.encode())
         while data:
             data = data[os.write(self._fd, data) :]
-            self._is_torn = bool(data)  # a full disk takes a part, behind which no line may begin
+            self._is_torn = bool(data)  # a full disk takes a part of it
         if os.fstat(self._fd).st_size >= self._max_bytes and not self._was_moved():
             self._rotate()
 

@@ -48,12 +48,12 @@ def handle(stop: Callable[[], object], reload: Callable[[], object]) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
-async def is_stopped(playing: Coroutine[Any, Any, None]) -> bool:
+async def ended_by_signal(work: Coroutine[Any, Any, None]) -> bool:
     """Run it to its end, or to a signal to stop or HUP: whether that came first.
 
-    It is cancelled once. What is told to stop again while it cleans up may wait for ever.
+    It is cancelled once: cancelled again while it cleans up, it might wait for ever.
     """
-    task = asyncio.ensure_future(playing)
+    task = asyncio.ensure_future(work)
     is_told = asyncio.Event()
 
     def stop() -> None:
@@ -74,10 +74,11 @@ def ended_in_order() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         for number in before:  # a shell and the kernel may each send one
             signal.signal(number, signal.SIG_IGN)
-        signal.raise_signal(signal.SIGINT)  # for which event loops have a handler
+        signal.raise_signal(signal.SIGINT)  # event loops have a handler for it
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    takes_interrupts = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # no job of a script
+    # A script's background jobs ignore SIGINT.
+    takes_interrupts = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     try:
         for number, handler in before.items():
             if takes_interrupts and handler is signal.SIG_DFL:  # nohup ignores HUP

@@ -55,10 +55,10 @@ def require_stdout() -> None:
 
 
 def is_agreed(question: str) -> bool:
-    """Ask on the terminal. Nothing of that is on stdout, which may be a file for the result."""
+    """Ask on stderr alone: stdout may be a file for the result."""
     import typer
 
-    with contextlib.redirect_stdout(sys.stderr):  # a part of the question is for stdout, else
+    with contextlib.redirect_stdout(sys.stderr):  # else typer prints a space on it
         return typer.confirm(question, err=True)
 
 

@@ -195,7 +195,7 @@ class Contexts:
 
     def _path(self, text: str) -> Path:
         path = Path(text)
-        with suppress(RuntimeError):  # of a user that there is not
+        with suppress(RuntimeError):  # no such user as in ~name
             path = path.expanduser()
         return self.path.parent / path
 

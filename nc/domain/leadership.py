@@ -80,7 +80,7 @@ def decide_election(leader: Leader, seq: int, command: StandForElection) -> list
 
     Raises:
         ElectionLost: another one was elected meanwhile; or the leader goes on, and has appended
-            something, such as that one who stands was lost: then it need not ask that one any more.
+            something. It may be that the one who stands was lost, whom it then asks no more.
     """
     if command.last_seq not in (None, seq) or command.epoch != leader.epoch + 1:
         raise ElectionLost

@@ -77,7 +77,7 @@ class Reachable:
                 await asyncio.sleep(0)
 
     async def empty(self, hub: "Hub") -> None:
-        """The server stops: send every node to a peer, and wait a moment for that.
+        """Send every node to a peer before the server stops, and wait a moment for that.
 
         Each keeps its link until it has another one, so that no packet is lost.
         """

@@ -92,8 +92,8 @@ class Candidate:
         """How long the leader must have been silent.
 
         A leader asks the sessions of the log again and again. Of another replica it knows nothing:
-        that one waits until no append can speak for the leader any more, as it does once the
-        leader's own session has begun.
+        that one waits until no append can speak for the leader any more. An append speaks for it
+        only once its own session has begun.
         """
         is_short = leader.awaits_start or self._is_known(sessions)
         return SILENCE_S if is_short else NEWCOMER_S

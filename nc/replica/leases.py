@@ -14,7 +14,7 @@ session of the log that has answered it will not acknowledge anything for `QUIET
 An append gives one, too: it shows that nobody was elected before, and whoever is elected later has
 read it first. Of replicas that the log does not know nobody can ask anything; those wait for longer
 (`NEWCOMER_S`) than an append's lease lasts (`APPEND_LEASE_S`). Until the leader's own session has
-begun, its appends give it no more than a follower's answer does, and those need not wait so long.
+begun, its appends are worth no more than a follower's answer, and newcomers wait as others do.
 
 Pure: times are nanoseconds of one's own monotonic clock, and come with each call.
 """

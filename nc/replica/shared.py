@@ -120,7 +120,7 @@ class SharedReplica(Replica):
         await super().submit(command, origin, internal=True)
 
     async def stop(self) -> None:
-        """See `Replica.stop`; what a log without a majority has not taken soon stays open."""
+        """See `Replica.stop`; the outcome of what the log does not take soon is open."""
         if self._writer is not None:
             loop = asyncio.get_running_loop()
             self._giving_up = loop.call_later(_LAST_APPEND_S, self._writer.cancel)

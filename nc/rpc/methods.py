@@ -41,8 +41,8 @@ class Method:
         is_query: whether the operation is a query, answered from the state as it is.
         is_health: health checks have places of their own.
         is_standard: it belongs to a service that is not ours.
-        tells_if_out_of_touch: it is answered where other queries are refused, since what this
-            server knows may be out of date, and says so.
+        tells_if_out_of_touch: a server that is out of touch with the others answers it, too: the
+            answer says that it may be out of date.
         check_token: looks at the bootstrap token of a request, and raises if it is a wrong one.
         wrong_token: the error of the operation that shows that a token in the request is wrong;
             raised before the operation waits for anything if the caller may guess.

@@ -60,3 +60,18 @@ def test_without_a_folder_for_temporary_files_it_says_so(monkeypatch: pytest.Mon
     assert (done.returncode, done.stdout) == (1, "")
     assert one_line(done.stderr)
     assert "TMPDIR" in done.stderr
+
+
+def test_a_reader_that_has_gone_ends_it(tmp_path: Path) -> None:
+    """`demo --console | head` is no failure, and leaves nothing behind."""
+    command = f"{PROGRAM} demo --console --no-browser --pause 0.05 | head -4"
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  1. " in done.stdout
+    assert list(tmp_path.iterdir()) == []

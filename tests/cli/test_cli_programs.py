@@ -10,7 +10,7 @@ from eventlog import LogReader
 from nc.cli.fsm import diagram
 from nc.domain.fsm import TRANSITIONS
 from tests.support.forked_popen import ForkedPopen
-from tests.support.programs import BIN, Run, run_here, run_program
+from tests.support.programs import ALONE, BIN, Run, run_here, run_program
 from tests.support.server_process import ServerProcess
 
 COMMANDS = [
@@ -218,3 +218,12 @@ def test_no_log_is_one_line(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert str(tmp_path) in done.stderr
+
+
+@pytest.mark.parametrize("command", ["network-controller demo", "ncadm status"])
+def test_too_few_files_are_one_line(command: str) -> None:
+    """Whatever would fail without a descriptor, some of it without a word."""
+    words = ["sh", "-c", f"ulimit -n 14; exec {BIN}/{command}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=ALONE)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "at most 14 files may be open; raise the limit to 128 (ulimit -n)" in done.stderr

@@ -7,11 +7,7 @@ import pytest
 
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.session import confirm
-
-
-class ATerminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from tests.support.terminal import ATerminal
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nc.cli.signals import ended_in_order, is_stopped
+from nc.cli.signals import ended_by_signal, ended_in_order
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +45,7 @@ def test_what_cleans_up_is_not_told_again(number: signal.Signals) -> None:
             await asyncio.sleep(0.01)
             steps.append("cleaned up")
 
-    assert asyncio.run(is_stopped(clean_up_at_end()))
+    assert asyncio.run(ended_by_signal(clean_up_at_end()))
     assert steps == ["cleaned up"]
 
 
@@ -55,9 +55,9 @@ def test_what_ends_by_itself_is_not_stopped() -> None:
     async def fail() -> None:
         raise ValueError
 
-    assert not asyncio.run(is_stopped(asyncio.sleep(0)))
+    assert not asyncio.run(ended_by_signal(asyncio.sleep(0)))
     with pytest.raises(ValueError):  # noqa: PT011 - it has no text
-        asyncio.run(is_stopped(fail()))
+        asyncio.run(ended_by_signal(fail()))
 
 
 def test_what_is_ignored_stays_ignored() -> None:

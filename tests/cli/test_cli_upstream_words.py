@@ -3,12 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.cli.entrypoint import with_double_dashes
+from nc.cli import network_controller
+from nc.cli.entrypoint import wants_json, with_double_dashes
+from nc.cli.lazy import LazyCommand
+from nc.cli.ncadm import app as ncadm
+from nc.cli.options import AnyOutput
 from nc.cli.own_address import default_advertise
 from tests.support.programs import run_program
 from tests.support.rights import MAY_MAKE_NETWORKS
@@ -28,11 +34,38 @@ needs_networks = pytest.mark.skipif(
         ("--ip=-x1 -h -v", "--ip=-x1 -h -v"),
         ("join -- -config", "join -- -config"),
         ("-", "-"),
+        ("at -ojson -wo json -aojson", "at -ojson -wo json -aojson"),
+        ("-lsite=berlin -lsite -l!site", "-lsite=berlin -lsite -l!site"),
     ],
 )
 def test_single_dashes_are_understood(given: str, means: str) -> None:
     """Go's programs take `-config` for `--config`; short options and numbers stay."""
     assert with_double_dashes(given.split()) == means.split()
+
+
+def options_of(command: Any) -> set[str]:
+    found = command.load() if isinstance(command, LazyCommand) else command
+    own = {word for param in found.params for word in param.opts if word.startswith("-")}
+    return own.union(*map(options_of, getattr(found, "commands", {}).values()))
+
+
+@pytest.mark.parametrize("app", [network_controller.app, ncadm.app])
+def test_each_long_option_takes_a_single_dash(app: typer.Typer) -> None:
+    """And short ones may be joined, the last with its value: neither takes the other's words."""
+    every = options_of(typer.main.get_group(app))
+    for word in (each for each in every if each.startswith("--")):
+        assert with_double_dashes([word[1:], f"{word[1:]}=x"]) == [word, f"{word}=x"]
+    short = [word for word in every if not word.startswith("--")]
+    joined = [f"{a}{b[1]}" for a in short for b in short if a[1] not in "olv"]
+    joined += [f"-{a}{value}" for a in ("o", "wo") for value in AnyOutput]
+    assert [word for word in joined if with_double_dashes([word]) != [word]] == []
+
+
+@pytest.mark.parametrize("words", ["-ojson", "-wojson", "-o json", "--output=json", "-ao json"])
+def test_errors_of_who_asks_for_json_are_json(words: str) -> None:
+    """However the option is written."""
+    assert wants_json(words.split())
+    assert not wants_json([*words.split(), "-oyaml"])
 
 
 @given(st.lists(st.text()))

@@ -88,6 +88,17 @@ def test_every_time_has_its_zone(
     ncadm("admins", "revoke", "zoe", "--yes")
 
 
+def test_the_past_has_no_beginning(ncadm: Run, told: Json, server: ServerProcess) -> None:
+    """Before the log, and before the time that computers count from, there was nothing."""
+    words = ("log", "at", "1960-01-01", "--data-dir", str(server.data_dir), "--output", "json")
+    there = json.loads(run_here("network-controller", *words).stdout)
+    assert there["nodes"] == told("at", "1960-01-01")["nodes"] == []
+    assert told("diff", "1960-01-01", "1961-01-01")["to_seq"] == 0
+    assert ncadm("events", "--from", "1960-01-01").stdout
+    assert not ncadm("events", "--to", "1960-01-01").stdout
+    assert ncadm("at", "1960-01-01").stdout.startswith("before the first event")
+
+
 def last_seq(told: Json) -> int:
     """The newest event of the server's log."""
     return int(told("status")["log"]["last_seq"])

@@ -29,6 +29,12 @@ def last_seq(live: LiveConsole) -> int:
     return live.run(live.client.events.last_seq())
 
 
+def test_a_condition_that_throws_ends_the_wait(tab: Tab) -> None:
+    """However late it does."""
+    with pytest.raises(RuntimeError, match="TypeError"):
+        wait_for(tab, "window.looked ? null.x : void (window.looked = true)")
+
+
 def test_what_happens_is_shown_at_once(live: LiveConsole, tab: Tab, token: IssuedToken) -> None:
     """A token that is issued, and a node that joins, are there without anybody doing anything."""
     live.run(live.client.tokens.issue(label="new"))

@@ -46,7 +46,7 @@ def test_of_two_that_stand_one_is_elected() -> None:
 
 
 def test_one_that_was_lost_meanwhile_is_not_elected() -> None:
-    """The leader goes on, and the one who stands did not know; nor is any other that did not."""
+    """The leader goes on. Nor is any other that does not know the leader's last event."""
     state = after(with_replicas(), StandForElection("s1", 1, ""), LoseReplica("s2"))
     for session in ("s2", "s3", "new"):
         with pytest.raises(ElectionLost):

@@ -98,6 +98,8 @@ def test_a_repair_without_room_takes_none(name: str) -> None:
             check_originals(disk, originals)
             there = files(disk)
             assert not [each for each, data in kept(disk) if there.get(each) == data]
+            folders = [FOLDER / name for name in disk.list(FOLDER) if name.startswith("damaged-")]
+            assert all(map(disk.list, folders))
         else:
             assert steps > 8
             return

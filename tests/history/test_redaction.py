@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import Record
+from nc.cli.log import repair
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import Recorded, events_of
 from nc.domain.codec.snapshot import encode
@@ -23,6 +24,7 @@ from nc.history.fold import state_at
 from nc.history.redact.addresses import Block, Relocation, block_of
 from nc.history.redact.redaction import ACTORS, METHODS, OTHER, Redaction, plan_of
 from nc.secrets import is_id
+from nc.server.litekube import decision
 from tests.support.sliced_log import Entries, batches
 
 
@@ -93,6 +95,11 @@ def test_what_is_no_secret_stays(history: list[Entries]) -> None:
         for name in ("node_id", "token_id"):
             value = field_of(image.event, name)
             assert is_id(value) == bool(field_of(original.event, name))
+
+
+def test_the_methods_of_our_own_commands_stay() -> None:
+    """They are as public as those of the API."""
+    assert {decision._METHOD, repair._METHOD} <= METHODS
 
 
 @settings(max_examples=40)

@@ -214,7 +214,7 @@ async def test_a_link_ends_with_the_certificate_that_was_shown_on_it(data_dir: P
     async with cluster(data_dir, clock=clock, limits=limits) as here:
         older = await here.enrol()
         clock.stepped_ms, here.bootstrap_token = 0, ""
-        # seen before time passes, or it would be doubted for a minute from then on
+        # The server sees the step before time passes, or it doubts its clock for a minute after.
         await until(lambda: here.server.hub._heartbeat._watch.steps > 0)
         newer = await here.enrol()
         (first, _), (second, _) = [await here.connect(each) for each in (older, newer)]

@@ -43,7 +43,7 @@ async def test_nodes_are_told_that_their_server_was_taken_for_lost() -> None:
     async with mesh_hubs(2) as here:
         one, two = here.hubs
         link, _ = await here.link(two, await here.register("node"))
-        # in one record: who reads that it is lost may read no further
+        # In one record: a server that reads that it is lost may read nothing after that.
         await asyncio.gather(*map(one.submit, _ENDS["lost"]))
         ended = await link.end()
         assert (ended.code, ended.reason) == (1001, wire.SERVER_LOST.reason)

@@ -9,6 +9,7 @@ import structlog
 from rpds import HashTrieMap
 
 from nc.clock import SystemClock
+from nc.contract import LARGEST_UINT64
 from nc.domain.errors import SessionEnded
 from nc.domain.events import pb as events
 from nc.domain.links import DropLink
@@ -184,6 +185,26 @@ async def test_what_an_older_leader_does_not_know_was_not_done(
     assert isinstance(error, WriteRefused)
     assert "nothing was changed; upgrade that server" in str(error)
     assert lines.named("rpc.crashed") == []
+
+
+@on_a_loop
+async def test_a_stop_that_waits_may_be_of_a_session_that_has_ended() -> None:
+    """Its server has started again meanwhile: nothing is recorded of the earlier session."""
+
+    async def current() -> None:
+        pass
+
+    state = State(sessions=HashTrieMap({"s": "server"}))
+    replica = SimpleNamespace(state=state, decides=True, leads=True)
+    quiet = SimpleNamespace(quiet_until_ns=LARGEST_UINT64)
+    role = SimpleNamespace(current=current, replica=replica, leases=quiet)
+    stop = pb.Change(stop_replica=pb.StopReplica(replica_id="server", session="s"))
+    request = pb.ForwardRequest(session="s", change=stop)
+    stopping = asyncio.create_task(leading_by(role, Lines()).forward(request, FORWARD))
+    await settle()
+    replica.state = State(sessions=HashTrieMap({"later": "server"}))
+    quiet.quiet_until_ns = 0
+    assert isinstance(error_of((await stopping).refusal), SessionEnded)
 
 
 @pytest.mark.parametrize("calls", [1, 2])

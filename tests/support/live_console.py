@@ -146,17 +146,17 @@ def wait_for(tab: Tab, condition: str) -> None:
 
     Raises:
         TimeoutError: it never is.
+        RuntimeError: it throws.
     """
     came = tab.run(
-        f"""new Promise((done) => {{
+        f"""(async () => {{
               const end = performance.now() + {1000 * PATIENCE_S};
-              const look = () => {{
-                if ({condition}) done(true);
-                else if (performance.now() > end) done(false);
-                else setTimeout(look, 10);
-              }};
-              look();
-            }})"""
+              while (!({condition})) {{
+                if (performance.now() > end) return false;
+                await new Promise((done) => setTimeout(done, 10));
+              }}
+              return true;
+            }})()"""
     )
     if not came:
         raise TimeoutError(f"{condition}: {tab.run(STATE)}, {tab.complaints()}")

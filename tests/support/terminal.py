@@ -5,6 +5,7 @@ Colours and questions to the terminal are passed over.
 """
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -60,6 +61,13 @@ class Screen:
     @property
     def text(self) -> str:
         return "\n".join("".join(line).rstrip() for line in self._cells)
+
+
+class ATerminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class Terminal:

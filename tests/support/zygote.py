@@ -176,7 +176,7 @@ def _start_again(_: str, command: list[str]) -> NoReturn:
 
 
 def _run_program() -> None:
-    """Be it, and what it replaces itself by, as `join` does: Python is not started for that."""
+    """Run it, and what it replaces itself by, as `join` does: Python is not started for that."""
     while True:
         try:
             PROGRAMS[Path(sys.argv[0]).name]()

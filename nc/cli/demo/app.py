@@ -16,7 +16,7 @@ from nc.cli.event_loop import run_async
 from nc.cli.extras import require_extra
 from nc.cli.log.show import displayer
 from nc.cli.options import Output
-from nc.cli.signals import is_stopped
+from nc.cli.signals import ended_by_signal
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
@@ -45,7 +45,7 @@ def demo(
     """
     output = Console(highlight=False)
     if not live:
-        if run_async(is_stopped(_play(output))):
+        if run_async(ended_by_signal(_play(output))):
             raise typer.Exit(INTERRUPTED)
         return
     for package in ("starlette", "uvicorn"):
@@ -54,7 +54,11 @@ def demo(
 
     for name in ("grpc", "nc.client"):  # what cannot be reached is shown on the page
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    run_async(play(output, pause, opens=browser))
+    try:
+        run_async(play(output, pause, opens=browser))
+    except SystemExit:
+        if not output.quiet:  # rich is quiet, and exits, where the reader of a pipe has gone
+            raise
 
 
 async def _play(console: Console) -> None:

@@ -148,7 +148,7 @@ def export(
         with progress_to(reader, "looking ahead") as progress:
             before = history(reader, progress=progress)
             redaction = Redaction(base, plan_of(base, before))
-    with progress_to(reader, "exporting") as progress:
+    with progress_to(reader, "exporting", prints=out == _STDOUT) as progress:
         exported = _Chosen(piece, base, redaction, chosen, progress)
         if out == _STDOUT:
             if isinstance(sys.stdout, io.TextIOWrapper):
@@ -179,10 +179,9 @@ def _piece(reader: LogReader, chosen: Filter, *, announces: bool) -> Slice:
     first_seq, last_seq = _bounds(reader, chosen)
     whole = chosen.start == chosen.end == Point()
     if first_seq > last_seq and not whole:
-        begins, ends = reader.start.last_seq + 1, reader.last_seq
-        raise OperationFailed(
-            f"no event of this log, which has {begins} to {ends}, is in that range"
-        )
+        before, last_seq = reader.start.last_seq, reader.last_seq
+        there = Exported(last_seq - before, before + 1, last_seq)
+        raise OperationFailed(f"no event of this log, which has {there}, is in that range")
     piece = slice_of(reader, first_seq, last_seq)
     if announces and (piece.after + 1 < first_seq or piece.last_seq > last_seq):
         typer.echo(

@@ -5,6 +5,8 @@ The log is read in a thread, so that the screen is there at once.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from threading import Thread
 from typing import ClassVar, Final, NamedTuple
 
 from rich.text import Text
@@ -144,7 +146,7 @@ class LogPlayer(App[None]):
 
     async def _load(self) -> None:
         try:
-            player = await asyncio.to_thread(self._source.load, self._follow)
+            player = await asyncio.wrap_future(self._reader())
         except _Closed:
             return
         except Exception as error:  # noqa: BLE001 - the command says what it is
@@ -155,6 +157,20 @@ class LogPlayer(App[None]):
         self._all_stops = player.stops
         self.screen.add_class("ready")
         self._show(player)
+
+    def _reader(self) -> "Future[Player]":
+        """Read in a thread that is not waited for at the program's end: a server may hang."""
+        ended: Future[Player] = Future()
+        ended.set_running_or_notify_cancel()
+
+        def read() -> None:
+            try:
+                ended.set_result(self._source.load(self._follow))
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                ended.set_exception(error)
+
+        Thread(target=read, name="reader", daemon=True).start()
+        return ended
 
     def _follow(self, seq: int) -> None:
         if self._is_closed:

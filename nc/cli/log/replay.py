@@ -83,7 +83,7 @@ def replay(
     if output is Output.JSON:
         raise typer.BadParameter("--output json goes with --check; `log show` has events in JSON")
     require_extra("player", "textual")
-    # the screen is drawn on stderr, as Textual does
+    # Textual draws the screen on stderr.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"

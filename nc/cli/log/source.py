@@ -152,21 +152,24 @@ def is_unpacked(folder: Path) -> bool:
 
 
 @contextmanager
-def progress_to(reader: LogReader, doing: str) -> Iterator[Callable[[int], None]]:
+def progress_to(
+    reader: LogReader, doing: str, *, prints: bool = False
+) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, moved by the sequence numbers that were reached; elsewhere nothing.
 
+    Nothing either if a result is printed there meanwhile (`prints`): the bar would wrap its lines.
     The garbage collector is off meanwhile: what is read stays, or is freed without a search.
     """
     start = reader.start.last_seq
-    with gc_disabled(), bar(doing) as progress:
+    with gc_disabled(), bar(doing, prints=prints) as progress:
         total = reader.last_seq - start if sys.stderr.isatty() else 0
         yield lambda seq: progress(seq - start, total)
 
 
 @contextmanager
-def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
+def bar(doing: str, *, prints: bool = False) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, moved by the part done and the total; elsewhere nothing."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
         yield lambda _done, _total: None
         return
     from rich.console import Console
@@ -183,7 +186,7 @@ def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
         *columns,
         console=Console(stderr=True),
         transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # what goes elsewhere would be shown with the bar
+        redirect_stdout=False,
     ) as progress:
         task = progress.add_task(doing, total=None)
         shown = 0

@@ -43,7 +43,10 @@ def console(
 
 
 def open_browser(url: str) -> None:
-    """Open a page where there is a desktop: a text browser would be waited for, unserved."""
+    """Open a page, if there is a desktop.
+
+    A text browser would be waited for, and the page is served only later.
+    """
     if shutil.which("xdg-open"):
         typer.launch(url)
 

@@ -97,7 +97,7 @@ def events(
     with client_of(context) as client, contextlib.suppress(KeyboardInterrupt):
         given["nodes"] = [_id_of(client, each) for each in given["nodes"]]
         reached = client.events.last_seq()
-        is_any = follow
+        is_any = False
         if start is None:
             count = _LAST if last is None else last
             is_any |= _print(_newest(client, reached, count, given), line_of)
@@ -106,7 +106,7 @@ def events(
             found = client.events.read(from_seq=since.seq or 0, **given)
             there = (event for event in found if event.seq <= reached)
             is_any |= _print(there if last is None else deque(there, maxlen=last), line_of)
-        if not is_any and output is Document.TABLE:
+        if not (is_any or follow) and output is Document.TABLE:
             typer.echo(NO_EVENTS, err=True)
         if follow:
             begin = max(reached + 1, since.seq or 0)

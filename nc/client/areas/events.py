@@ -42,8 +42,8 @@ def _message(given: EventFilter) -> events_pb2.EventFilter:
         nodes=given.get("nodes", ()),
         kinds=given.get("kinds", ()),
         actor=given.get("actor", ""),
-        from_ms=ms_of(given.get("since")),
-        to_ms=ms_of(given.get("until")),
+        from_ms=max(0, ms_of(given.get("since"))),
+        to_ms=max(1, ms_of(until)) if (until := given.get("until")) else 0,
     )
 
 

@@ -35,7 +35,7 @@ def _moment(name: str, moment: Moment) -> Any:
     if moment is None:
         return history_pb2.Moment()
     if isinstance(moment, datetime):
-        return history_pb2.Moment(time_ms=ms_of(moment))
+        return history_pb2.Moment(time_ms=max(0, ms_of(moment)))  # the API has none before
     return history_pb2.Moment(seq=uint64(name, moment))
 
 

@@ -59,7 +59,7 @@ ACTORS: Final = frozenset(
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),
-        *("election", "losses", "addresses"),
+        *("election", "losses", "addresses", "import-litekube"),
         *(
             name
             for file in _API

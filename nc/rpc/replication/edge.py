@@ -1,6 +1,6 @@
 """The edge of one replica among several: who may be answered here, and what the leader has to do.
 
-query     answered here once this replica may answer; how it is, in any case
+query     answered here once this replica may answer; the status always
 command   carried out here if this replica leads; else by the leader, for the same caller. While it
           hands over, it waits for the next leader
 health    always answered
@@ -8,7 +8,6 @@ health    always answered
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -65,8 +64,11 @@ class SharedEdge(Edge):
         method: Any = record.served.method
         try:
             if method.reads:
-                with suppress(*((NotCurrent,) if method.tells_if_out_of_touch else ())):
+                try:
                     await self.role.current()
+                except NotCurrent:
+                    if not method.tells_if_out_of_touch:
+                        raise
             elif not self.role.replica.decides and await self._is_forwarded(wire, data):
                 return
             else:

@@ -172,7 +172,8 @@ class ReplicationService:
         """Carry out what a caller or a link of a follower wants."""
         response = pb.ForwardResponse()
         try:
-            self._require_leading(request)  # whoever follows may wait long to be current
+            # At once: until one that follows is current may take long.
+            self._require_leading(request)
             await self._role.current()
             self._require_leading(request)
             if request.HasField("call"):
@@ -273,13 +274,13 @@ class ReplicationService:
 
     async def _change(self, request: pb.ForwardRequest) -> None:
         command, said = command_of(request.change), request.change
+        if isinstance(command, StopReplica):
+            await quiet_is_over(self._role, self._clock)  # its nodes need links elsewhere then
         sessions = self._role.replica.state.sessions
         if request.session not in sessions and not isinstance(command, StartReplica):
             raise SessionEnded
         if isinstance(command, HandOverAddress):
             command = self._with_waiting(command)
-        if isinstance(command, StopReplica):
-            await quiet_is_over(self._role, self._clock)  # its nodes need links elsewhere then
         origin = Origin(said.actor, said.method, said.request_id)
         await self._make(command, partial(self._role.replica.carry_out, origin=origin))
 

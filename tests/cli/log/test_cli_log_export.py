@@ -16,6 +16,7 @@ from nc.cli.main import main
 from tests.support.log_exports import export, log, refused, refused_code
 from tests.support.programs import ALONE, run_program
 from tests.support.server_process import ServerProcess
+from tests.support.terminal import ATerminal
 from tests.support.written_log import ALPHA, ALPHA_TOKEN, BETA, EVENTS, KEY
 
 MOMENT = "2027-01-15T08:04:30"
@@ -212,24 +213,21 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
     assert "can only be read" in done.stderr.splitlines()[-1]
 
 
-class ATerminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_bar_on_the_terminal_leaves_the_output_where_it_goes(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [io.StringIO, ATerminal])
+def test_a_bar_on_the_terminal_leaves_the_output_as_it_is(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, kind: type[io.StringIO]
 ) -> None:
-    """Of a shell's `log export --format jsonl > FILE`, stderr is a terminal, and stdout is none."""
+    """A file gets all of it. Its lines on a terminal are not wrapped, which has no bar then."""
     words = ("log", "export", "--format", "jsonl", "--data-dir", str(data_dir))
     monkeypatch.setattr("sys.argv", ["network-controller", *words])
     monkeypatch.setenv("TERM", "xterm")
     with (
-        redirect_stdout(io.StringIO()) as stdout,
+        redirect_stdout(kind()) as stdout,
         redirect_stderr(ATerminal()) as stderr,
         pytest.raises(SystemExit, match="0"),
     ):
         main()
     exported = [json.loads(line)["seq"] for line in stdout.getvalue().splitlines()]
     assert exported == list(range(1, EVENTS + 1))
-    assert "exporting" in stderr.getvalue()
+    said = stderr.getvalue()
+    assert said == "" if kind is ATerminal else "exporting" in said

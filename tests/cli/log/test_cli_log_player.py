@@ -1,12 +1,15 @@
 """The player as an operator has it: keys in, and what is on the screen."""
 
+import asyncio
 import time
+from threading import Event
 
 import pytest
+from textual.pilot import Pilot
 
 from nc.cli.log.player import LogPlayer, PlayerSource
 from nc.domain.codec.records import Recorded
-from nc.history.player import Player
+from nc.history.player import Player, recording_of
 from tests.support.replica_bench import ManualClock
 from tests.support.watched_player import (
     SECOND_NS,
@@ -20,6 +23,7 @@ from tests.support.watched_player import (
     tick,
     watching,
 )
+from tests.support.whole_server import PATIENCE_S
 from tests.support.written_log import ALPHA, BETA, EVENTS
 
 
@@ -161,3 +165,22 @@ async def test_a_filter_plays_what_has_a_text_in_it(recorded: list[Recorded]) ->
         assert player_of(pilot).last == EVENTS
         assert player_of(pilot).position == expected[-1]
         assert "only:" not in await screen(pilot)
+
+
+def test_a_log_that_does_not_come_is_not_waited_for(recorded: list[Recorded]) -> None:
+    """As of a server that hangs: `q` ends the player all the same."""
+    comes, has_come = Event(), Event()
+
+    def load(_: Progress) -> Player:
+        comes.wait(PATIENCE_S)
+        has_come.set()
+        return Player(recording_of(recorded), range(len(recorded) + 1))
+
+    async def quit_(pilot: Pilot[object]) -> None:
+        await pilot.press("q")
+
+    app = LogPlayer(PlayerSource("a log", len(recorded), load, None), ManualClock())
+    asyncio.run(app.run_async(headless=True, auto_pilot=quit_))
+    assert not has_come.is_set()
+    comes.set()
+    assert has_come.wait(PATIENCE_S)

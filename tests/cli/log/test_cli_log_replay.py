@@ -23,7 +23,7 @@ from nc.history.filters import Filter
 from nc.history.fold import state_at
 from tests.support.programs import BIN, run_here
 from tests.support.server_process import ServerProcess
-from tests.support.terminal import Terminal
+from tests.support.terminal import ATerminal, Terminal
 from tests.support.written_log import ALPHA, EVENTS, append_unchecked, write_story
 
 # As the table of nodes has it: name and id.
@@ -120,11 +120,6 @@ def test_wrong_usage_is_one_line(story: Path, arguments: tuple[str, ...], words:
     done = replay(story, *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert words in done.stderr
-
-
-class ATerminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import eventlog
 from eventlog import LogReader
 from tests.support.log_exports import export, log, refused
 from tests.support.written_log import ALPHA, BETA, BETA_TOKEN, TOKEN
@@ -133,3 +134,10 @@ def test_moments_bound_an_export(data_dir: Path, tmp_path: Path) -> None:
             *("--out", tmp_path / "b.zip", *options),
         )
         assert (code, "1 to 15" in said) == (1, True)
+
+
+def test_a_log_without_events_has_none_in_any_range(tmp_path: Path) -> None:
+    """It has no first and no last one either."""
+    eventlog.open(tmp_path).close()
+    code, said = refused("export", "--format", "jsonl", "--log", tmp_path, "--from", 1)
+    assert (code, "which has no events," in said) == (1, True)

@@ -121,7 +121,7 @@ def issue(
         print_result(render.as_data({**render.plain(admin), "folder": str(out)}, output))
         return
     files = "ca.pem client.pem client-key.pem" if key_pem else "ca.pem client.pem"
-    folder = shlex.quote(str(out))
+    add = f"ncadm contexts add NAME {_outside(place)} --certs {shlex.quote(str(out))}"
     key = (
         "" if key_pem else f"with the key of the request as {FolderPaths.within(out).client_key}: "
     )
@@ -132,10 +132,7 @@ def issue(
                 ("serial", admin.serial),
                 ("ends", second_utc(admin.certificate_ends)),
                 ("written", f"{out}: {files}"),
-                (
-                    "use",
-                    f"{key}ncadm contexts add NAME {_outside(place)} --certs {folder}",
-                ),
+                ("use", f"{key}{add}"),
             ]
         )
     )
