@@ -12,6 +12,7 @@ RPC_CROWDED: Final = "rpc.crowded"  # an address lost connections: too many, or 
 RPC_HELD_BACK: Final = (
     "rpc.held_back"  # an address came back too often: most of its SYNs are dropped
 )
+RPC_UNFILTERED: Final = "rpc.unfiltered"  # the kernel lets the server drop no SYNs and segments
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 

@@ -9,13 +9,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.endless_waits import pytest_runtest_protocol
 from tests.support.long_files import place
 from tests.support.module_folders import pytest_fixture_post_finalizer, pytest_fixture_setup
 from tests.support.nats_servers import NatsServer, nats_server
 from tests.support.short_segments import shorten_segments
 from tests.support.unsynced import skip_syncs
 
-__all__ = ["pytest_fixture_post_finalizer", "pytest_fixture_setup"]  # hooks
+__all__ = [  # hooks
+    "pytest_fixture_post_finalizer",
+    "pytest_fixture_setup",
+    "pytest_runtest_protocol",
+]
 
 skip_syncs()
 shorten_segments()

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.support.chromium import WITHOUT_NETLINK
+import pytest
+
+from tests.support.chromium import WITHOUT_NETLINK, Chromium, is_installed
 
 ASKS = """
 import errno, socket
@@ -21,3 +24,15 @@ def test_it_is_not_told_of_network_interfaces() -> None:
     command = (*WITHOUT_NETLINK, sys.executable, "-IS", "-c", ASKS)
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout == "EAFNOSUPPORT\n"
+
+
+@pytest.mark.skipif(not is_installed(), reason="no chromium")
+def test_it_leaves_nothing_in_the_home_of_whoever_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither settings nor downloads, such as an operator's certificate."""
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with Chromium():
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ A secret is in a file and never in the address, since addresses are written on c
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from eventlog.errors import LogError
 
@@ -53,32 +53,33 @@ class StreamAddress(NamedTuple):
         Raises:
             AddressWrong: it is none.
         """
-        try:
-            parts = urlsplit(address)
-        except ValueError as error:  # such as of a bracket that is not closed
-            raise AddressWrong(address, "its hosts cannot be read") from error
-        if "@" in parts.netloc + parts.path:
+        # `urlsplit` of newer versions of Python takes no IPv6 address behind another host.
+        text, _, fragment = address.strip().partition("#")
+        text, _, query = text.partition("?")
+        scheme, _, place = text.partition(":")
+        hosts, _, path = place[2:].partition("/") if place.startswith("//") else ("", "", "")
+        if "@" in text:
             raise AddressWrong(address, "a password in it can be seen by others; name a creds file")
-        if parts.scheme not in SCHEMES:
+        if (scheme := scheme.lower()) not in SCHEMES:
             raise AddressWrong(address, "no nats:// or tls:// at its beginning")
-        if not parts.netloc:
+        if not hosts:
             raise AddressWrong(address, "it names no host")
-        if parts.fragment:
-            raise AddressWrong(address, f"“#{parts.fragment}” is no part of it; write %23 for a #")
-        stream = parts.path.strip("/") or DEFAULT_STREAM
+        if fragment:
+            raise AddressWrong(address, f"“#{fragment}” is no part of it; write %23 for a #")
+        stream = path.strip("/") or DEFAULT_STREAM
         if not _STREAM.fullmatch(stream):
             problem = f"“{stream}” as a stream's name, which has letters, digits, - and _"
             raise AddressWrong(address, problem)
-        options = _options(address, parts.query)
+        options = _options(address, query)
         monitor = options.get("monitor")
         files = {name: options.get(name) for name in _FILES}
         if (files["cert"] is None) != (files["key"] is None):
             raise AddressWrong(address, "cert and key belong together")
         ca, cert, key, creds = (None if name is None else Path(name) for name in files.values())
         return cls(
-            tuple(_server(address, each) for each in parts.netloc.split(",")),
+            tuple(_server(address, each) for each in hosts.split(",")),
             stream,
-            parts.scheme == "tls" or ca is not None or cert is not None,
+            scheme == "tls" or ca is not None or cert is not None,
             ca,
             cert,
             key,

@@ -31,6 +31,12 @@ _LONG_NAMES_IN_L = frozenset(
 )
 _OUTPUT_OPTION = re.compile(r"(?:--output(?:=|$)|-[afwy]*o)(.*)")
 
+_NO_FOLDER = "No usable temporary directory"  # as the module tempfile says it
+_NO_TEMPORARY_FOLDER = (
+    "there is no folder for temporary files: /tmp and /var/tmp cannot be written; "
+    "name one in the variable TMPDIR"
+)
+
 
 class OperationFailed(OperatorError):
     """A command could not do what was asked."""
@@ -120,6 +126,8 @@ def _known(error: Exception) -> tuple[str, int, str] | None:
     if is_of_stdout(error) and isinstance(error, OSError):
         silence_stdout()
         error = unwritable(error)
+    if isinstance(error, FileNotFoundError) and _NO_FOLDER in str(error.strerror):
+        error = OperationFailed(_NO_TEMPORARY_FOLDER)
     if isinstance(error, OperatorError):
         return str(error), error.exit_code, error.kind
     log_errors = sys.modules.get("eventlog.errors")  # only who has loaded it can raise them

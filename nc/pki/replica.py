@@ -3,14 +3,13 @@
 Made in memory when it is needed, by the network CA, which every server has.
 """
 
-import os
 import ssl
 from datetime import datetime
 
 from nc.pki.authority import CertificateAuthority
 from nc.pki.certificates import REPLICA_ORGANIZATION
 from nc.pki.identity import PeerCertificate
-from nc.pki.trial import anchored
+from nc.pki.trial import anchored, load_identity
 
 
 def replica_context(
@@ -24,12 +23,7 @@ def replica_context(
     issued = authority.issue_client(session, REPLICA_ORGANIZATION, now, serial)
     context = anchored(ssl.PROTOCOL_TLS_CLIENT, authority.certificate_pem)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # `ssl` reads keys from files only; this one is in memory.
-    with os.fdopen(os.memfd_create("replica.pem"), "wb") as file:
-        above = authority.chain_pem if authority.is_intermediate else b""
-        file.write(b"\n".join([issued.certificate_pem, above, issued.key_pem]))
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+    load_identity(context, issued, authority.chain_pem if authority.is_intermediate else b"")
     return context
 
 

@@ -4,8 +4,8 @@ A company's intermediate CA may be limited (extended key usage, name constraints
 each library reads the limits in its own way. OpenSSL is asked, before anything is handed out.
 """
 
+import os
 import ssl
-import tempfile
 from collections.abc import Callable
 from datetime import datetime
 
@@ -32,9 +32,9 @@ def require_usable(
     server = authority.issue_server([_NAME], now, next_serial())
     context = anchored(ssl.PROTOCOL_TLS_SERVER, authority.certificate_pem)
     context.verify_mode = ssl.CERT_REQUIRED
-    _load(context, server, authority)
+    load_identity(context, server, authority.certificate_pem)
     client = anchored(ssl.PROTOCOL_TLS_CLIENT, authority.certificate_pem)
-    _load(client, node, authority)
+    load_identity(client, node, authority.certificate_pem)
     for tried in (context, client):
         tried.verify_flags |= _NO_CHECK_TIME  # `now` decides, not OpenSSL's clock
     try:
@@ -57,13 +57,12 @@ def anchored(protocol: int, ca_pem: bytes) -> ssl.SSLContext:
     return context
 
 
-def _load(
-    context: ssl.SSLContext, issued: IssuedCertificate, authority: CertificateAuthority
-) -> None:
-    with tempfile.NamedTemporaryFile() as file:  # `ssl` reads keys from files only
-        file.write(issued.certificate_pem + authority.certificate_pem + issued.key_pem)
+def load_identity(context: ssl.SSLContext, issued: IssuedCertificate, above_pem: bytes) -> None:
+    """Let a context show a certificate, and the CAs above it, without a file on a disk."""
+    with os.fdopen(os.memfd_create("identity.pem"), "wb") as file:  # `ssl` reads files only
+        file.write(b"\n".join([issued.certificate_pem, above_pem, issued.key_pem]))
         file.flush()
-        context.load_cert_chain(file.name)
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def _shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> None:

@@ -6,6 +6,7 @@ from nc import log_events
 from nc.data_folder import DataFolder
 from nc.domain.state import State
 from nc.rpc.api import Endpoints
+from nc.rpc.queue.connections import may_filter
 from nc.server.server import VERSION
 from nc.server.settings import ServerSettings
 
@@ -35,6 +36,14 @@ def report_start(
             log_events.SERVER_PLAINTEXT,
             message="no TLS: every client that reaches the ports may do everything, and read "
             "the keys that are handed out; for development only, elsewhere leave --plaintext out",
+        )
+    if not may_filter():
+        logger.warning(
+            log_events.RPC_UNFILTERED,
+            message="this machine's kernel asks for CAP_NET_ADMIN to drop what callers send, which "
+            "this server does not have: it ends connections of callers that loop, but they may "
+            "connect again at once; where strangers reach its ports, start it as root or with that "
+            "capability, as packaging/systemd does",
         )
 
 

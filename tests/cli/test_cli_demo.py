@@ -3,11 +3,15 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from tests.cli.test_cli_imports import probe
 from tests.support.chromium import Chromium, Tab, is_installed
 from tests.support.live_console import enter, wait_for
+from tests.support.programs import one_line, run_here
 from tests.support.whole_server import PATIENCE_S
 
 PROGRAM = str(Path(sys.executable).with_name("network-controller"))
@@ -46,6 +50,16 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
     done, _ = probe("network-controller", "demo", "--console", blocked=("starlette", "uvicorn"))
     assert done.returncode == 1
     assert "pip install 'litekube-network-controller[console]'" in done.stderr
+
+
+def test_without_a_folder_for_temporary_files_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose file system is read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    done = run_here("network-controller", "demo")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert one_line(done.stderr)
+    assert "TMPDIR" in done.stderr
 
 
 def test_a_reader_that_has_gone_ends_it(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Command lines of upstream's programs, and where a server says that it is reached."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +17,12 @@ from nc.cli.ncadm import app as ncadm
 from nc.cli.options import AnyOutput
 from nc.cli.own_address import default_advertise
 from tests.support.programs import run_program
+from tests.support.rights import MAY_MAKE_NETWORKS
 from tests.support.server_process import ServerProcess
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes network namespaces")
+needs_networks = pytest.mark.skipif(
+    not MAY_MAKE_NETWORKS, reason="it takes CAP_SYS_ADMIN and CAP_NET_ADMIN"
+)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def in_namespace(*setup: str, code: str = ADVERTISED) -> "subprocess.CompletedPr
     )
 
 
-@needs_root
+@needs_networks
 def test_without_a_default_route_nothing_is_advertised() -> None:
     """127.0.0.1 would reach no other machine: the operator must say."""
     for setup in ((), ("ip link set lo up",)):
@@ -149,7 +151,7 @@ def test_without_a_default_route_nothing_is_advertised() -> None:
         assert "--advertise" in done.stderr
 
 
-@needs_root
+@needs_networks
 def test_a_machine_with_ipv6_alone_advertises_that() -> None:
     """Its address on the default route of IPv6."""
     done = in_namespace(
@@ -162,7 +164,7 @@ def test_a_machine_with_ipv6_alone_advertises_that() -> None:
     assert done.stdout.strip() == "2001:db8:5::7", done.stderr
 
 
-@needs_root
+@needs_networks
 def test_ipv4_comes_first_where_there_are_both() -> None:
     """As before: existing clients read `cloudIp` as IPv4."""
     done = in_namespace(
@@ -177,7 +179,7 @@ def test_ipv4_comes_first_where_there_are_both() -> None:
     assert done.stdout.strip() == "198.51.100.7", done.stderr
 
 
-@needs_root
+@needs_networks
 def test_a_machine_of_two_networks_says_which_address_it_announces() -> None:
     """Where another server is reached from another address than that of the default route."""
     hosts = ("10.0.0.1", "198.51.100.9", "192.0.2.1", "127.0.0.1")

@@ -5,7 +5,6 @@ These tests hold what `docs/how-to/replicas.md` tells operators to do then.
 
 import asyncio
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from tests.support.nats_cluster import (
     writing,
 )
 from tests.support.nats_servers import NatsServer, flip_bit
+from tests.support.rights import MAY_MOUNT
 
 pytestmark = [
     pytest.mark.long,
@@ -62,7 +62,7 @@ def fill(store: Path) -> Path:
     return filler
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a tmpfs")
+@pytest.mark.skipif(not MAY_MOUNT, reason="it takes CAP_SYS_ADMIN to mount a tmpfs")
 @pytest.mark.parametrize("count", [1, 2])
 async def test_full_disks(count: int, tmp_path: Path) -> None:
     """Of one server: appends go on. Of two: LogBusy, and reading goes on.

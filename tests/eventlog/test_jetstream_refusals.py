@@ -170,6 +170,9 @@ async def test_who_is_turned_away_comes_back(
     """A server that ends a connection, as when credentials have ended, may let it in again."""
     async with impatient_log(tmp_path, monkeypatch) as (server, log):
         server.reload('authorization { token: "secret" }')
+        async with asyncio.timeout(PATIENCE_S):
+            while not log.client.problem:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
         await _refusal(partial(log.append, b"x", 1, 0), "it wants to know who this is", LogBusy)
         server.reload("")
         log.busy_after_s = PATIENCE_S

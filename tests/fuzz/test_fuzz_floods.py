@@ -26,6 +26,7 @@ from tests.fuzz.flooded import (
     assert_serves,
     bounded,
     drain,
+    until,
 )
 from tests.fuzz.raw_http2 import (
     DATA,
@@ -43,7 +44,8 @@ from tests.fuzz.raw_http2 import (
 )
 from tests.fuzz.watch import Watched
 from tests.fuzz.watch import call as checked_call
-from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
+from tests.support.filter_right import WITHOUT_THE_RIGHT, needs_filter, require_kernel_that_asks
+from tests.support.server_process import LOOPBACK, PATIENCE_S, SERVE, ServerProcess
 
 CONTINUATION = 9
 AT_ONCE = 50
@@ -189,34 +191,59 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
             peer = Peer(channel)
             channel.sendall(b"".join(headers(2 * n + 1, path) for n in range(AT_ONCE)))
             channel.settimeout(0.1)
-            while not server.logged("rpc.hung_up"):
-                with contextlib.suppress(TimeoutError):  # it is silent, or slow
+
+            def is_hung_up_on() -> bool:
+                nonlocal refused
+                with contextlib.suppress(OSError):  # it is silent, slow, or has ended
                     for kind, flags, stream, _ in peer.frames():
                         if kind == HEADERS and flags & END_STREAM:
                             refused += 1
                             channel.sendall(headers(stream + 2 * AT_ONCE, path))
+                return bool(server.logged("rpc.hung_up"))
+
+            until(is_hung_up_on)
             # so many were refused before the one that was hung up on, which was sent after them
             assert refused >= REFUSALS_OF_ONE_AT_ONCE - AT_ONCE
         assert len(server.logged("rpc.hung_up")) == 1
 
 
 LOOPING, SYN_S = ("127.0.0.66", 0), 0.2
+BEGUN = PREFACE + frame(SETTINGS)
+BEGUN += b"".join(headers(2 * n + 1, (CONTROL + "CheckConnState").encode()) for n in range(100))
 
 
+def loop_until(event: str, server: ServerProcess, context: ssl.SSLContext) -> None:
+    """Begin calls on a connection and leave it for another, until the server's log has the line."""
+
+    def is_logged() -> bool:
+        with contextlib.suppress(OSError):  # it is kept from beginning, or has ended
+            raw = socket.create_connection((LOOPBACK, server.control_port), SYN_S, LOOPING)
+            raw.settimeout(PATIENCE_S)
+            with context.wrap_socket(raw, server_hostname="localhost") as channel:
+                channel.sendall(BEGUN)
+        return bool(server.logged(event))
+
+    until(is_logged)
+
+
+@needs_filter
 def test_a_node_that_comes_back_again_and_again_is_held_back(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    """It begins calls on a connection and leaves it for another; an administrator is served."""
+    """An administrator is served."""
     context = unregistered(server, tmp_path)
-    path = (CONTROL + "CheckConnState").encode()
-    begun = PREFACE + frame(SETTINGS) + b"".join(headers(2 * n + 1, path) for n in range(100))
-    address = (LOOPBACK, server.control_port)
     with bounded(server):
-        while not server.logged("rpc.held_back"):
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                raw = socket.create_connection(address, SYN_S, LOOPING)
-                raw.settimeout(PATIENCE_S)
-                with context.wrap_socket(raw, server_hostname="localhost") as channel:
-                    channel.sendall(begun)
+        loop_until("rpc.held_back", server, context)
     (line,) = server.logged("rpc.held_back")
     assert line["party"] == LOOPING[0]
+
+
+def test_a_server_without_the_right_to_filter_says_so_and_hangs_up(tmp_path: Path) -> None:
+    """Once, at its start. An administrator is served while a node comes back again and again."""
+    require_kernel_that_asks()
+    with ServerProcess(tmp_path / "data", command=(*WITHOUT_THE_RIGHT, *SERVE)) as server:
+        assert "CAP_NET_ADMIN" in server.wait_for("rpc.unfiltered")["message"]
+        context = unregistered(server, tmp_path)
+        with bounded(server):
+            loop_until("rpc.hung_up", server, context)
+        assert len(server.logged("rpc.unfiltered")) == 1

@@ -73,6 +73,9 @@ async def test_a_refusal_in_an_answer_is_counted(data_dir: Path) -> None:
         with pytest.raises(AssertionError):
             await here.enrol()
         found = series(await scrape(here.lines))
+        async with asyncio.timeout(PATIENCE_S):  # a call is counted after its answer
+            while not any(name == "grpc_server_handled_total" for name, _ in found):
+                found = series(await scrape(here.lines))
     names = {"grpc_service": "pb.LiteKubeNCService", "grpc_method": "GetToken"}
     handled = value(found, "grpc_server_handled_total", grpc_type="unary", grpc_code="OK", **names)
     assert handled == 1

@@ -19,6 +19,7 @@ from nc.rpc.queue.connections import Connection, Connections
 from nc.rpc.queue.hang_up import HangUps
 from nc.rpc.queue.limits import Limits
 from tests.fuzz.raw_http2 import Peer, headers
+from tests.support.filter_right import needs_filter
 from tests.support.queue_server import (
     CHANNEL_OPTIONS,
     PATIENCE_S,
@@ -130,6 +131,7 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
         assert len(running.gate.admitted) == 3
 
 
+@needs_filter
 async def test_a_connection_that_cannot_be_silent_ends_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -157,6 +159,7 @@ async def test_a_connection_that_cannot_be_silent_ends_at_once(
         await running.until(lambda: (counts.silenced, counts.ended) == (1, 1))
 
 
+@needs_filter
 @pytest.mark.parametrize("most", [1, 2])
 async def test_a_connection_is_silent_before_it_ends(
     most: int, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +190,7 @@ def kernel_connections(port: int) -> list[str]:
     return [row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] != "0A"]
 
 
+@needs_filter
 async def test_nothing_stays_of_a_silent_connection_that_grpc_closes() -> None:
     """It does not wait for an acknowledgement of its caller, which the kernel would drop."""
     ages = (("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 100))

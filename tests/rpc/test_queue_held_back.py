@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.queue import held_back, syn_filter
+from nc.rpc.queue import connections, held_back, syn_filter
 from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.hang_up import SILENT_S, HangUps
 from nc.rpc.queue.held_back import HELD_S, HeldBack
@@ -18,6 +18,7 @@ from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.syn_filter import MOST_ADDRESSES, PASSES_ONE_IN, program
 from tests.fuzz.raw_http2 import Peer, headers
 from tests.support.bpf import PASSES, Packet, run
+from tests.support.filter_right import needs_filter
 from tests.support.queue_server import CHANNEL_OPTIONS, PATIENCE_S, UNARY, Serving, serving, unary
 
 PERMISSION_DENIED = 7
@@ -76,6 +77,7 @@ class Looping:
         return False
 
 
+@needs_filter
 @pytest.mark.usefixtures("drops_all")
 @pytest.mark.parametrize(
     ("address", "source", "party"),
@@ -118,6 +120,21 @@ async def test_an_address_of_an_administrator_is_never_held_back() -> None:
         for _ in range(2 * held_back._AT_ONCE):
             await looping.call("stranger")
         assert running.server.hang_ups.held_back.total == 0
+        assert looping.begins()
+
+
+async def test_where_nothing_can_be_filtered_nobody_is_said_to_be_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who comes back too often is hung up on, each time."""
+    monkeypatch.setattr(connections, "_ATTACH_FILTER", -1)
+    reported = list[str]()
+    async with serving(decide=decide, report_held_back=reported.append) as running:
+        looping, hang_ups = Looping(running, "127.0.0.1", "127.0.0.6"), running.server.hang_ups
+        while not hang_ups.held_back.total:
+            await looping.call("stranger")
+        await running.until(lambda: not hang_ups.are_wanted)
+        assert (reported, hang_ups.silenced) == ([], 0)
         assert looping.begins()
 
 

@@ -1,9 +1,11 @@
 """A server whose CA is a company's intermediate one: every port, in both directions."""
 
 import base64
+import itertools
 import shutil
 import ssl
 import subprocess
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
 from nc.pki.errors import NotAnAuthority
+from nc.pki.trial import require_usable
 from tests.support.company_ca import Ca, ca_folder, make_ca
 from tests.support.whole_server import LOOPBACK, Lines, WholeServer, running
 
@@ -166,3 +169,10 @@ async def test_an_incomplete_chain_is_a_warning(tmp_path: Path) -> None:
     messages = [line["message"] for line in lines.named("certificate.warning")]
     assert len(messages) == 2
     assert all("append the certificates above it" in message for message in messages)
+
+
+def test_the_trial_of_a_ca_puts_no_key_on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a start need a folder for temporary files, which small containers do not have."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    assert OURS.authority.is_intermediate
+    require_usable(OURS.authority, datetime.now(UTC), itertools.count(1).__next__)

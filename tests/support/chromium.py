@@ -63,12 +63,15 @@ class Chromium:
         # a shell puts the pipes where Chromium looks for them
         command = f'exec "$0" "$@" 3<&{to_child} 4>&{from_child}'
         options = (*OPTIONS, f"--user-data-dir={self._profile.name}", "about:blank")
+        # It writes into its user's home whatever its profile, and downloads go there.
+        homes = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), self._profile.name)
         self._process = subprocess.Popen(
             [*WITHOUT_NETLINK, "/bin/bash", "-c", command, PROGRAM, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=(to_child, from_child),
+            env=os.environ | homes,
         )
         os.close(to_child)
         os.close(from_child)

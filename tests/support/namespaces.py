@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.lab import Lab
+from tests.support.rights import MAY_MAKE_NETWORKS
 
 # Set where it must not happen that these tests are skipped.
 REQUIRED = "NC_TESTS_REQUIRE_NAMESPACES"
@@ -19,8 +20,8 @@ TRANSFER = Path(__file__).with_name("tcp_transfer.py")
 def require_namespaces() -> None:
     """Skip the test where no namespaces can be had, and say why."""
     missing = [name for name in ("ip", "ping", "unshare", "setpriv") if shutil.which(name) is None]
-    if os.geteuid() != 0:
-        missing.insert(0, "root")
+    if os.geteuid() != 0 or not MAY_MAKE_NETWORKS:
+        missing.insert(0, "root with CAP_SYS_ADMIN and CAP_NET_ADMIN")
     if not Path("/dev/net/tun").exists():
         missing.append("/dev/net/tun")
     if missing:

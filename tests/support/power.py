@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.rights import MAY_MOUNT
+
 __all__ = ["WHY_NOT", "Disks", "disks", "private_mounts"]
 
 _PROGRAM = Path(__file__).with_name("powered_disks.py")
@@ -18,8 +20,8 @@ _SIZE_BYTES = 512 * 1024 * 1024  # most of it is never written
 
 def _why_not() -> str:
     """Why there can be no such disks here; "": there can."""
-    if os.geteuid() != 0:
-        return "only root may mount file systems"
+    if not MAY_MOUNT:
+        return "it takes CAP_SYS_ADMIN to mount file systems"
     for device in ("/dev/fuse", "/dev/loop-control"):
         if not Path(device).exists():
             return f"there is no {device}"

@@ -37,6 +37,20 @@ _FILTER: Final = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
 _RESET: Final = struct.pack("@ii", 1, 0)
 
 
+def may_filter() -> bool:
+    """Whether this process may have the kernel filter what comes on TCP connections.
+
+    Newer kernels, such as Linux 6.18.44, ask for CAP_NET_ADMIN, in the user namespace that the
+    network namespace is of. They ask for nothing to take a filter away.
+    """
+    with socket.socket() as tried:
+        try:
+            tried.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, _FILTER)
+        except OSError:
+            return False
+    return True
+
+
 class Connection(NamedTuple):
     """One connection: the server's end, and the caller's.
 

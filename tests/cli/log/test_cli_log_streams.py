@@ -164,7 +164,7 @@ _NOBODY = "nats://127.0.1.1:1/L"
         (["repair", "--log", _NOBODY], 1, "is a stream"),
         (["repair", "--log", "nats://user:word@h/L"], 2, "name a creds file"),
         (["move", "--log", "/a", "--to", "nats:///L"], 2, "it names no host; expected nats://HOST"),
-        (["show", "--log", "nats://[h/L"], 2, "its hosts cannot be read"),
+        (["show", "--log", "nats://[h/L"], 2, "“[h” is no HOST or HOST:PORT"),
         (["show", "--log", "nats:/h/L"], 2, "address nats:/h/L: it names no host"),
         (["show", "--log", "http://h/L"], 2, "no nats:// or tls:// at its beginning"),
         (["move", "--log", "/a", "--to", "/b"], 2, "name a stream"),
