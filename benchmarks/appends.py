@@ -5,7 +5,7 @@ it makes the next one, how many changes a second does a replica reach, as a shar
 synchronous=FULL, one transaction a change, a connection a thread) and of what the disk gives to a
 loop of pwrite + fdatasync into an allocated file? The bare log with one caller stands beside them,
 without decisions, folds and event loop. `threaded` is the replica of a server that nodes are linked
-to: every append is handed to a thread (`nc/replica/appends.py`).
+to: every append is handed to a thread (`nc/replica/local_log.py`).
 
 All on the same disk, in turns, in the same run. Before each, raw writes are measured again, and the
 ratio to them is taken within the pair, since disks and machines are shared; figures are medians.
@@ -32,7 +32,7 @@ import uvloop
 import eventlog
 from nc.clock import SystemClock
 from nc.domain.tokens import IssueToken
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.replica import Replica
 

@@ -25,7 +25,7 @@ import eventlog
 from benchmarks.histories import newcomers, write_log
 from nc.clock import SystemClock
 from nc.domain.codec.digest import digest
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 
 # What was aimed at, at a million nodes.

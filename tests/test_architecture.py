@@ -52,7 +52,7 @@ def test_every_folder_is_looked_at() -> None:
 
 def test_the_replica_appends_in_one_place() -> None:
     """There is one append, and the law that looks for appends sees it."""
-    (timeline,) = (source for source in sources() if source.path == "nc/replica/timeline.py")
+    (timeline,) = (source for source in sources() if source.path == "nc/replica/decide_and_append.py")
     assert len(appends(timeline)) == 1
 
 
@@ -135,7 +135,7 @@ INNOCENT = [
     ("nc/domain/a.py", "from .state import State\nfrom datetime import UTC, datetime"),
     ("nc/domain/a.py", "from nc.domain.transient_map import TransientMap\nfrom rpds import Queue"),
     ("nc/rpc/a.py", "import grpc\nfrom grpc_health.v1 import health"),
-    ("nc/replica/timeline.py", "self._log.append(payload, count, expected)"),
+    ("nc/replica/decide_and_append.py", "self._log.append(payload, count, expected)"),
     ("nc/server/server.py", "warnings.append('a log is there')\nimport asyncio\nasyncio.sleep(1)"),
     ("nc/cli/check/search.py", "from nc.testing import search"),
     ("nc/testing/a.py", "from hypothesis import strategies as st"),

@@ -11,7 +11,7 @@ from eventlog.copies import source_of
 from nc import log_events
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataFolderError, DataLost
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.secrets import Secrets
 from nc.server import first_start
 from nc.server.certificates import authority_folders

@@ -30,7 +30,7 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.metrics.sources import OpenMetrics
 from nc.pki.certificates import NODE_LIFETIME
-from nc.replica.appends import in_thread
+from nc.replica.local_log import in_thread
 from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
 from nc.rpc.admin.server import CertificateFacts
@@ -133,7 +133,7 @@ class Parts:
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
-        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
+        append_on_loop: whether appends may block the event loop (`nc.replica.local_log`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
         guesses_a_second: wrong tokens of one address; 0: as many as it likes.

@@ -24,7 +24,7 @@ from nc.domain.nodes import Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.replica import Replica
 

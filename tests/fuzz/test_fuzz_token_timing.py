@@ -14,7 +14,7 @@ from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Batch, Entry, Event, TokenIssued
 from nc.domain.tokens import Token
 from nc.pb.network_controller_pb2 import GetTokenRequest
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.rpc.api import Call
 from nc.rpc.callers import ANONYMOUS

@@ -10,7 +10,7 @@ import eventlog
 from nc.clock import SystemClock
 from nc.domain.replicas import StartReplica
 from nc.history.events import history, ids_in
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.replica import Replica
 from tests.golden.life import IDS

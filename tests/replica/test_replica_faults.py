@@ -22,7 +22,7 @@ from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import DiskFull, Unwritable, WriteRefused
 from nc.replica.replica import Replica

@@ -7,7 +7,7 @@ import pytest
 from nc.domain import errors
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.pb import network_controller_pb2 as pb
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Overloaded, Unwritable
 from nc.replica.replica import Replica

@@ -5,7 +5,7 @@ from eventlog.api import Limits, LogPosition
 from eventlog.errors import LogBusy, LogRewound, SequenceConflict
 from eventlog.offloop import RunBlocking
 from nc.clock import Clock
-from nc.replica.appends import LocalLog, in_thread
+from nc.replica.local_log import LocalLog, in_thread
 
 _NAME = "nats://trial"
 

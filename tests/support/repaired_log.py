@@ -9,7 +9,7 @@ import eventlog
 from eventlog import LogReader
 from nc.domain.codec.records import Recorded, events_of
 from nc.domain.state import State
-from nc.replica.appends import in_thread
+from nc.replica.local_log import in_thread
 from nc.replica.replay import replay
 from nc.replica.snapshots import Snapshots
 from tests.support.programs import run_here

@@ -219,15 +219,15 @@ def only_its_command_knows_the_harness(source: Source) -> list[str]:
 
 
 def only_the_replica_appends(source: Source) -> list[str]:
-    """Of those who use a log, only `nc/replica/timeline.py` calls its `append`.
+    """Of those who use a log, only `nc/replica/decide_and_append.py` calls its `append`.
 
-    `nc/replica/appends.py` and the simulated log of several servers are logs themselves.
+    `nc/replica/local_log.py` and the simulated log of several servers are logs themselves.
 
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    logs = ("eventlog", "nc/replica/appends.py", "nc/testing/simulation/shared_log.py")
-    allowed = ("nc/replica/timeline.py", *logs)
+    logs = ("eventlog", "nc/replica/local_log.py", "nc/testing/simulation/shared_log.py")
+    allowed = ("nc/replica/decide_and_append.py", *logs)
     return [] if source.lies_in(*allowed) else appends(source)
 
 

@@ -16,7 +16,7 @@ from nc.domain.network import Network
 from nc.domain.state import State
 from nc.history.as_of import states_at
 from nc.history.events import Point
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Unwritable
 from nc.replica.replica import Replica

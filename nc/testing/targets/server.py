@@ -30,7 +30,7 @@ from nc.pki.certificates import (
 )
 from nc.pki.identity import read_peer
 from nc.pki.pem import certificate_pem, load_private_key
-from nc.replica.appends import LocalLog
+from nc.replica.local_log import LocalLog
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport

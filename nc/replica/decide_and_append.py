@@ -45,7 +45,7 @@ class Timeline:
     Args:
         log: is read and appended to.
         clock: stamps entries.
-        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
+        append_on_loop: whether appends may block the event loop (`nc.replica.local_log`).
         decide, replay: see `nc.replica.replica.Replica`.
 
     Attributes:
