@@ -32,8 +32,8 @@ import uvloop
 import eventlog
 from nc.clock import SystemClock
 from nc.domain.tokens import IssueToken
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 
 CALLERS = (1, 64, 256)

@@ -52,7 +52,9 @@ def test_every_folder_is_looked_at() -> None:
 
 def test_the_replica_appends_in_one_place() -> None:
     """There is one append, and the law that looks for appends sees it."""
-    (timeline,) = (source for source in sources() if source.path == "nc/replica/decide_and_append.py")
+    (timeline,) = (
+        source for source in sources() if source.path == "nc/replica/decide_and_append.py"
+    )
     assert len(appends(timeline)) == 1
 
 

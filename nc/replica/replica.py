@@ -2,8 +2,8 @@
 
 One writer task drains the command queue: it decides each command on the state that the ones before
 it lead to, appends all their entries as one record, and only then replaces the state
-(`nc.replica.decide_and_append`) and resolves the replies. While an append is under way the next batch
-gathers (`nc.replica.queue`): that is the group commit.
+(`nc.replica.decide_and_append`) and resolves the replies. While an append is under way the next
+batch gathers (`nc.replica.queue`): that is the group commit.
 
 Laws: only durable events are visible; a refused command changes nothing; after a failed append no
 command is accepted, and queries still work.
@@ -19,15 +19,15 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.domain.state import State
-from nc.replica.local_log import in_thread
 from nc.replica.batch import Decided, Origin, decide_batch
+from nc.replica.decide_and_append import Decide, Replay, Timeline
 from nc.replica.digests import Digests
 from nc.replica.errors import DiskFull, Stopping, Unwritable, WriteRefused, refusal_for
 from nc.replica.gc import gc_disabled
+from nc.replica.local_log import in_thread
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay
 from nc.replica.snapshots import Snapshots
-from nc.replica.decide_and_append import Decide, Replay, Timeline
 
 # After this long with nothing to write, the log gets a sync marker. A caller takes less than that
 # from an answer to its next request, so that under load no marker is written.

@@ -25,8 +25,8 @@ from nc.domain.replica_errors import ReplicaIsRemoved
 from nc.errors import ConfigError
 from nc.hub.limits import Limits
 from nc.net import sockets
-from nc.replica.local_log import in_thread
 from nc.replica.errors import Unwritable
+from nc.replica.local_log import in_thread
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port

@@ -30,8 +30,8 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.metrics.sources import OpenMetrics
 from nc.pki.certificates import NODE_LIFETIME
-from nc.replica.local_log import in_thread
 from nc.replica.digests import DIGEST_EVENTS
+from nc.replica.local_log import in_thread
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
 from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities, Inviting

@@ -25,8 +25,8 @@ from nc.pki.certificates import NODE_LIFETIME, AuthorityKind
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.pki.pem import PrivateKey
 from nc.pki.requests import request_for
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import ANONYMOUS

@@ -24,8 +24,8 @@ from nc.domain.nodes import Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 
 NETWORK = "10.1.1.1/28"

@@ -12,8 +12,8 @@ from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, ForgetUnregistered, SetExpiries
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, RedeemToken
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.secrets import TokenIds
 

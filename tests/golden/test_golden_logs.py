@@ -10,8 +10,8 @@ import eventlog
 from nc.clock import SystemClock
 from nc.domain.replicas import StartReplica
 from nc.history.events import history, ids_in
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from tests.golden.life import IDS
 from tests.golden.write import KINDS, kinds_in, write

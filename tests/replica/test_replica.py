@@ -11,8 +11,8 @@ from nc.domain.decide import Command
 from nc.domain.errors import BootstrapTokenUnknown, IdTaken
 from nc.domain.events import Event
 from nc.domain.nodes import Unregister
-from nc.replica.local_log import in_thread
 from nc.replica.errors import Overloaded, Stopping
+from nc.replica.local_log import in_thread
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,

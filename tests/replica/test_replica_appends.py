@@ -16,8 +16,8 @@ from nc.domain.events import pb
 from nc.domain.links import AcceptLink, DropLink
 from nc.domain.replicas import StartReplica
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica.local_log import FAST_NS, PAUSE_FACTOR, LocalLog
 from nc.replica.errors import Unwritable
+from nc.replica.local_log import FAST_NS, PAUSE_FACTOR, LocalLog
 from nc.replica.replica import Replica
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (

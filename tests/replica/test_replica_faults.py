@@ -22,9 +22,9 @@ from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import DiskFull, Unwritable, WriteRefused
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from tests.support.replica_bench import (
     ORIGIN,

@@ -18,9 +18,9 @@ from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.replica import shared
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin, decide_batch
 from nc.replica.errors import LeaderLost, NoMajority, NotLeading, OutcomeOpen, Replaced, Unwritable
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.replica.shared import SharedReplica
 from tests.support.hesitant_log import HesitantLog

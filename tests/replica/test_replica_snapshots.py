@@ -13,8 +13,8 @@ from eventlog.testing import NoSyncDisk, abandon
 from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
-from nc.replica.local_log import LocalLog
 from nc.replica.errors import DiskFull, Unwritable
+from nc.replica.local_log import LocalLog
 from nc.replica.replay import replay
 from nc.replica.replica import Replica
 from tests.support.replica_bench import (

@@ -14,8 +14,8 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED

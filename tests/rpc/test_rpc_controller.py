@@ -7,9 +7,9 @@ import pytest
 from nc.domain import errors
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.pb import network_controller_pb2 as pb
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Overloaded, Unwritable
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.rpc.methods import methods_of
 from tests.rpc.controller_bench import CALL, MINUTE_MS, Bench, run

@@ -22,8 +22,8 @@ from nc.hub.mesh import Mesh, MeshParts
 from nc.hub.ports import PeerPort, SwitchPort
 from nc.hub.switch import Switch
 from nc.net.wire import PLAIN_VNET_HEADER, Frame, packets
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.peers import Peer, Peers
 from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes

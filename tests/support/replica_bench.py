@@ -15,8 +15,8 @@ from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
+from nc.replica.local_log import LocalLog
 from nc.replica.queue import MAX_WAITING_COMMANDS
 from nc.replica.replica import Replica
 from nc.testing.virtual_time import VirtualLoop

@@ -16,9 +16,9 @@ from nc.domain.events import pb
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.replica.batch import Decided
+from nc.replica.decide_and_append import Timeline
 from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
-from nc.replica.decide_and_append import Timeline
 from nc.rpc.controller import Controller
 from nc.server import tasks
 from nc.server.membership import Membership

@@ -16,9 +16,9 @@ from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
 from nc.domain.events import Entry, Event, ExpiryChanged
 from nc.domain.evolve import evolve, evolve_entries
+from nc.replica.decide_and_append import Timeline
 from nc.replica.queue import CommandQueue
 from nc.replica.replica import Replica
-from nc.replica.decide_and_append import Timeline
 from nc.rpc.controller import Controller
 from tests.testing import replica_seams
 from tests.testing.planting import Bug, into

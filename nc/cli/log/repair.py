@@ -28,9 +28,9 @@ from nc.domain.replicas import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.salvage import LostEvents, lost_events
 from nc.permissions import folder_warnings
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Unwritable, WriteRefused
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.secrets import RequestIds, SystemSecrets
 from nc.text import printable

@@ -16,9 +16,9 @@ from nc.domain.network import Network
 from nc.domain.state import State
 from nc.history.as_of import states_at
 from nc.history.events import Point
-from nc.replica.local_log import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Unwritable
+from nc.replica.local_log import LocalLog
 from nc.replica.replica import Replica
 from nc.secrets import SECRET_KEY_BYTES, Secrets, TokenIds
 from nc.server import first_start
