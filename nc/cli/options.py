@@ -83,6 +83,7 @@ OutputOption = Annotated[
     Output,
     typer.Option(
         "--output",
+        "-o",
         help="For people, or JSON. Before or after the command.",
         callback=_chosen_output,
     ),

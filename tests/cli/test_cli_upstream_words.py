@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -43,22 +45,32 @@ def test_single_dashes_are_understood(given: str, means: str) -> None:
     assert with_double_dashes(given.split()) == means.split()
 
 
-def options_of(command: Any) -> set[str]:
+def option_names(command: Any) -> Iterator[list[str]]:
+    """The names of each option, of the command and of those below it."""
     found = command.load() if isinstance(command, LazyCommand) else command
-    own = {word for param in found.params for word in param.opts if word.startswith("-")}
-    return own.union(*map(options_of, getattr(found, "commands", {}).values()))
+    yield from (param.opts for param in found.params if param.opts[0].startswith("-"))
+    for each in getattr(found, "commands", {}).values():
+        yield from option_names(each)
 
 
 @pytest.mark.parametrize("app", [network_controller.app, ncadm.app])
 def test_each_long_option_takes_a_single_dash(app: typer.Typer) -> None:
     """And short ones may be joined, the last with its value: neither takes the other's words."""
-    every = options_of(typer.main.get_group(app))
+    every = set(chain(*option_names(typer.main.get_group(app))))
     for word in (each for each in every if each.startswith("--")):
         assert with_double_dashes([word[1:], f"{word[1:]}=x"]) == [word, f"{word}=x"]
     short = [word for word in every if not word.startswith("--")]
     joined = [f"{a}{b[1]}" for a in short for b in short if a[1] not in "olv"]
     joined += [f"-{a}{value}" for a in ("o", "wo") for value in AnyOutput]
     assert [word for word in joined if with_double_dashes([word]) != [word]] == []
+
+
+@pytest.mark.parametrize("app", [network_controller.app, ncadm.app])
+def test_each_output_option_has_its_short_name(app: typer.Typer) -> None:
+    """Of every command, whichever formats it has."""
+    found = [names for names in option_names(typer.main.get_group(app)) if "--output" in names]
+    assert all("-o" in names for names in found)
+    assert found
 
 
 @pytest.mark.parametrize("words", ["-ojson", "-wojson", "-o json", "--output=json", "-ao json"])
