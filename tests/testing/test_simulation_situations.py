@@ -7,6 +7,8 @@ from nc.testing.contract.administration import AssignAddress
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, REWOUND, SAME_LINKS, STARTS
 from nc.testing.simulation import Plan, play
 from nc.testing.simulation.actions import (
+    Break,
+    BreakLink,
     Call,
     DuplicateNode,
     Expire,
@@ -15,7 +17,7 @@ from nc.testing.simulation.actions import (
     SwitchOff,
     SwitchOn,
 )
-from nc.testing.simulation.outages import CutPower, FailSync, KillServer, RestartServer
+from nc.testing.simulation.outages import CutPower, FailSync, FillDisk, KillServer, RestartServer
 from nc.testing.simulation.quarrels import LOG, Ask, Cut, ForkLog, RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
@@ -29,6 +31,23 @@ def test_a_call_knows_only_what_was_given_out_before_it() -> None:
     """
     actions = (Join(1000, "node 1", replica=0), Expire(1000, "node 1", in_s=1, replica=1))
     chronicle = play(Plan(780_714, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+
+
+def test_an_agent_that_is_about_to_come_back_is_waited_for() -> None:
+    """Nothing is quiet while an agent whose connection broke at the end waits to try again.
+
+    In this life the links were once compared during its handshake: the log had the newer link, not
+    yet CONNECTED, and the hub the older one, which carries packets until the newer one does.
+    """
+    actions = (
+        Join(1000, "node 1"),
+        FillDisk(20_000, for_s=70),
+        SwitchOff(21_000, "node 1", silently=True),
+        SwitchOn(22_000, "node 1"),  # refused several times: from then on it waits for long
+        BreakLink(101_000, "node 1", Break.AT_NODE),
+    )
+    chronicle = play(Plan(189, "10.1.1.1/24", is_shared=False, actions=actions))
     assert judged(chronicle).breaches == []
 
 

@@ -122,12 +122,8 @@ async def _all_serve(cluster: Cluster) -> bool:
 
 async def _settle(cluster: Cluster, audit: Audit) -> None:
     """Give every agent the time that it may take, and look."""
-    for _ in range(BOUND_S):
-        if not audit.missing():
-            break
-        await asyncio.sleep(1)
+    await _until_quiet(cluster, audit)
     audit.look_for_missing()
-    await asyncio.sleep(_QUIET_S)
     for name in [*cluster.machines]:
         await cluster.call(CheckState(name))
     if cluster.several is not None:
@@ -141,6 +137,26 @@ async def _settle(cluster: Cluster, audit: Audit) -> None:
     audit.compare_links(before, is_quiet=True)
     await asyncio.sleep(0 if audit.agree() else _SOON_S)
     cluster.saw(SAME_STATE, "the states differ", holds=audit.agree())
+
+
+async def _until_quiet(cluster: Cluster, audit: Audit) -> None:
+    """Wait until every agent has been connected for some time, over one and the same link.
+
+    An agent whose connection has just broken may not know yet, and try again only after a while.
+    """
+    end_s = cluster.now_s + BOUND_S
+    while cluster.now_s < end_s:
+        if audit.missing():
+            await asyncio.sleep(1)
+            continue
+        links = _link_ids(cluster)
+        await asyncio.sleep(_QUIET_S)
+        if links == _link_ids(cluster) and not audit.missing():
+            return
+
+
+def _link_ids(cluster: Cluster) -> set[str]:
+    return {link.link_id for link in cluster.state.links.values()}
 
 
 async def _ask_all(cluster: Cluster) -> None:
