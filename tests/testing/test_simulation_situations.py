@@ -178,6 +178,20 @@ def test_a_log_that_lost_events_ends_the_servers(appended: bool) -> None:
     assert chronicle.held[REWOUND.name] == SERVERS
 
 
+def test_a_server_may_find_what_was_appended_behind_a_lost_event() -> None:
+    """A log takes what counts on as many messages as there are, though it was built on a lost one.
+
+    Who reads it says that it does not follow, and not that the log lost events: it never had those.
+    """
+    cuts = (Cut(103_450, 70, replica=2, other=other) for other in (LOG, 0))
+    busy = TroubleAll(108_080, 100, Trouble.BUSY)
+    expiry = Expire(12_270, "node 1", in_s=0, replica=2)
+    actions = (Ask(6205, 30), expiry, *cuts, busy, RewindLog(163_690, 1, appended=False))
+    chronicle = play(Plan(161_000_946, "10.1.1.1/24", is_shared=True, actions=actions))
+    assert judged(chronicle).breaches == []
+    assert "does not follow" in str(chronicle)
+
+
 def test_a_log_that_gives_a_server_other_bytes_ends_it_and_that_is_no_crash() -> None:
     """The others go on. Its tasks end by what was reported already: none says `task.crashed`."""
     actions = (Join(1000, "node 1"), ForkLog(20_000, 0), Join(30_000, "node 2", 1))

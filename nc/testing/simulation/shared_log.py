@@ -112,6 +112,20 @@ class SharedLog:
         return self.messages[index]._replace(record=record._replace(payload=payload))
 
     @property
+    def is_chained(self) -> bool:
+        """Whether each message follows on the one before.
+
+        After some were lost and others came, one that counts on as many as there are is taken.
+        """
+        seq, chain = 0, NO_CHAIN
+        for record in (message.record for message in self.messages):
+            same = next_record(seq, chain, record.payload, record.count, record.recorded_at_ns)
+            if same != record:
+                return False
+            seq, chain = record.last_seq, record.chain
+        return True
+
+    @property
     def end(self) -> tuple[int, bytes]:
         """The last event's sequence number, and the last message's chain hash."""
         if not self.messages:
