@@ -26,6 +26,7 @@ from nc.client.client import RETRIES, AsyncClient
 from nc.client.contexts import Context
 
 _CLOSED: Final = "the client is closed"
+_STEP_S: Final = 0.5  # how late Ctrl-C is at the most
 
 A = TypeVar("A")
 P = ParamSpec("P")
@@ -70,7 +71,7 @@ class _Loop:
                 raise RuntimeError(_CLOSED)
             self._loop.call_soon_threadsafe(begin)
         try:
-            task = ended.result()
+            task = _waited_for(ended)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # another thread has closed it just now
                 self._loop.call_soon_threadsafe(cancel)
@@ -98,6 +99,13 @@ class _Loop:
             await asyncio.wait(self._calls)
         await last
         await self._loop.shutdown_asyncgens()  # those that nobody has read to the end
+
+
+def _waited_for(ended: "Future[T]") -> T:
+    """Wait in steps: a signal of just before a wait, or of another thread, does not end it."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return ended.result(_STEP_S)
 
 
 class Area(Generic[A]):
