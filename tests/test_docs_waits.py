@@ -76,7 +76,7 @@ ROWS: Final = {
     "a full disk": (replica.ROOM_CHECK_INTERVAL_S,),
     "`log move`": (moving._PATIENCE_S,),
     "a stop, for calls": (server.STOP_GRACE_S,),
-    "a stop, for nodes": (reachable._EMPTY_S,),
+    "a stop, for nodes": (reachable._GOING_S,),
     "a stop, for links": (LINKS.close_timeout_s,),
     "a stop of one of several servers, for": (membership._LEAVE_S,),
     "a stop of one of several servers, at": (shared._LAST_APPEND_S,),

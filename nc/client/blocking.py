@@ -102,7 +102,7 @@ class _Loop:
 
 
 def _waited_for(ended: "Future[T]") -> T:
-    """Wait in steps: a signal of just before a wait, or of another thread, does not end it."""
+    """Wait in steps: a signal does not wake a wait that begins just then, or another thread's."""
     while True:
         with contextlib.suppress(TimeoutError):
             return ended.result(_STEP_S)

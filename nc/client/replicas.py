@@ -29,7 +29,7 @@ class Replica:
         sessions: those of it that have not ended.
         since: when it started last, or was removed.
         ended: when one that is stopped did, or was lost; None: it runs, or that is not known.
-        lost: whether it ended without saying so: it was killed, crashed, or nobody heard it.
+        lost: whether it ended without saying so: it crashed, was killed, or was not heard.
         links: of nodes, that it holds.
         role, address, level, lag_events: None where the server that answers does not know them.
     """
@@ -59,7 +59,7 @@ class LostReplica:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaInvitation:
-    """An invitation for one further server; `replica_id` is empty while nobody has redeemed it."""
+    """An invitation for one further server; `replica_id` is empty until it is redeemed."""
 
     id: str
     issued_at: datetime | None

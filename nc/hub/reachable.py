@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nc.hub.hub import Hub
 
 # How long a stop waits for nodes that go to a peer: some round trips.
-_EMPTY_S: Final = 1.0
+_GOING_S: Final = 1.0
 
 _LOOK_S: Final = 0.02
 
@@ -76,7 +76,7 @@ class Reachable:
             if number % LINKS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
-    async def empty(self, hub: "Hub") -> None:
+    async def send_all_away(self, hub: "Hub") -> None:
         """Send every node to a peer before the server stops, and wait a moment for that.
 
         Each keeps its link until it has another one, so that no packet is lost.
@@ -87,6 +87,6 @@ class Reachable:
         self.send_away(True)
         await self.tell_all(hub.sessions)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_EMPTY_S):
+            async with asyncio.timeout(_GOING_S):
                 while any(link.hears_servers for link in hub.sockets):  # noqa: ASYNC110 - bounded
                     await asyncio.sleep(_LOOK_S)

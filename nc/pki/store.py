@@ -35,7 +35,7 @@ CERTIFICATE_MODE: Final = 0o644  # public: every handshake sends it
 KEPT_MODE: Final = 0o600
 
 # Begins the file of a certificate for the key that the one before was for, so that this is known as
-# long as the certificate is. Such text is skipped by whoever reads PEM (RFC 7468, 2).
+# long as the certificate is. Readers of PEM skip such text (RFC 7468, 2).
 RENEWAL: Final = b"Renewed for the same key\n"
 
 _REMEDIES: Final = {

@@ -36,7 +36,7 @@ class WriteRefused(OperatorError):
 
     Attributes:
         event: the name of its log line.
-        waits_for: what changes wait for, for whoever looks at the server.
+        waits_for: what changes wait for, as `ncadm status` shows it.
     """
 
     event = log_events.LOG_LACKING

@@ -261,7 +261,7 @@ class Server:
         self.tasks |= await ports.start()
         if self.membership is not None:  # others have to reach it before it has begun
             self.tasks |= await self.membership.enter(started, VERSION)
-            started.push_async_callback(self.hub.reachable.empty, self.hub)
+            started.push_async_callback(self.hub.reachable.send_all_away, self.hub)
         started.push_async_callback(self.hub.stop_accepting)
         self.tasks |= self.hub.start(listener)
 
